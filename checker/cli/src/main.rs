@@ -1,0 +1,2 @@
+//! tl-check.
+fn main() {}

@@ -1,0 +1,257 @@
+//! `Rational`: the spec over ℚ, exactly.
+//!
+//! Value: a dyadic `m·2^e` until something is divided, then a fraction in lowest terms.
+//! A function whose value at a rational point is irrational answers [`EvalError::NotRational`], never a wrong number; roots of perfect
+//! squares are taken, and so are `f(0)` (and `ln 1`) of the elementary functions, which are rational.
+//! Bound: no number of more than [`MAX_BITS`] bits is formed; the check precedes the operation.
+
+use super::{Context, EvalError};
+use crate::number::{Dyadic, Exact};
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::{Signed, Zero};
+
+/// Largest size of a number, in bits.
+pub const MAX_BITS: u64 = 1 << 20;
+
+/// The reading over ℚ.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rational;
+
+/// A rational number: dyadic while it can be.
+#[derive(Clone, Debug)]
+pub enum Number {
+    /// `m · 2^e`.
+    Dyadic(Dyadic),
+    /// A fraction in lowest terms.
+    Fraction(BigRational),
+}
+
+impl Number {
+    /// The value as a fraction in lowest terms.
+    pub fn to_rational(&self) -> BigRational {
+        match self {
+            Number::Dyadic(x) => x.to_rational(),
+            Number::Fraction(q) => q.clone(),
+        }
+    }
+
+    fn bits(&self) -> u64 {
+        match self {
+            Number::Dyadic(x) => x.bits().max(x.exponent().unsigned_abs()),
+            Number::Fraction(q) => q.numer().bits() + q.denom().bits(),
+        }
+    }
+
+    fn is_zero(&self) -> bool {
+        match self {
+            Number::Dyadic(x) => x.is_zero(),
+            Number::Fraction(q) => q.is_zero(),
+        }
+    }
+
+    fn less_than(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Number::Dyadic(a), Number::Dyadic(b)) => a < b,
+            _ => self.to_rational() < other.to_rational(),
+        }
+    }
+}
+
+const TOO_LARGE: EvalError = EvalError::Limit {
+    what: "2^20 bits of an exact rational",
+};
+
+fn within(bits: u64) -> Result<(), EvalError> {
+    if bits <= MAX_BITS {
+        Ok(())
+    } else {
+        Err(TOO_LARGE)
+    }
+}
+
+/// The value of a function that is rational at one point only.
+fn only_at(
+    function: &'static str,
+    x: &Number,
+    point: i64,
+    value: i64,
+) -> Result<Number, EvalError> {
+    match x {
+        Number::Dyadic(d) if *d == Dyadic::integer(point) => {
+            Ok(Number::Dyadic(Dyadic::integer(value)))
+        }
+        _ => Err(EvalError::NotRational { function }),
+    }
+}
+
+impl Context for Rational {
+    type Value = Number;
+
+    fn datum(&self, word: u32) -> Result<Number, EvalError> {
+        Dyadic::from_binary32(word)
+            .map(Number::Dyadic)
+            .ok_or(EvalError::NotFinite { word })
+    }
+
+    fn constant(&self, value: &Exact) -> Result<Number, EvalError> {
+        Ok(value.dyadic().map_or_else(
+            || Number::Fraction(value.rational().clone()),
+            Number::Dyadic,
+        ))
+    }
+
+    fn pi(&self) -> Result<Number, EvalError> {
+        Err(EvalError::NotRational { function: "pi" })
+    }
+
+    fn neg(&self, x: &Number) -> Result<Number, EvalError> {
+        Ok(match x {
+            Number::Dyadic(x) => Number::Dyadic(x.neg()),
+            Number::Fraction(q) => Number::Fraction(-q),
+        })
+    }
+
+    fn abs(&self, x: &Number) -> Result<Number, EvalError> {
+        Ok(match x {
+            Number::Dyadic(x) => Number::Dyadic(x.abs()),
+            Number::Fraction(q) => Number::Fraction(q.abs()),
+        })
+    }
+
+    fn add(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
+        match (x, y) {
+            (Number::Dyadic(a), Number::Dyadic(b)) => {
+                within(a.sum_bits(b))?;
+                Ok(Number::Dyadic(a.add(b)))
+            }
+            _ => {
+                within(x.bits() + y.bits())?;
+                Ok(Number::Fraction(x.to_rational() + y.to_rational()))
+            }
+        }
+    }
+
+    fn sub(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
+        self.add(x, &self.neg(y)?)
+    }
+
+    fn mul(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
+        within(x.bits() + y.bits())?;
+        match (x, y) {
+            (Number::Dyadic(a), Number::Dyadic(b)) => Ok(Number::Dyadic(a.mul(b))),
+            _ => Ok(Number::Fraction(x.to_rational() * y.to_rational())),
+        }
+    }
+
+    fn div(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
+        if y.is_zero() {
+            return Err(EvalError::Undefined {
+                function: "div",
+                reason: "the divisor is zero",
+            });
+        }
+        within(x.bits() + y.bits())?;
+        Ok(Number::Fraction(x.to_rational() / y.to_rational()))
+    }
+
+    fn max(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
+        within(x.bits() + y.bits())?;
+        Ok(if x.less_than(y) { y.clone() } else { x.clone() })
+    }
+
+    fn min(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
+        within(x.bits() + y.bits())?;
+        Ok(if y.less_than(x) { y.clone() } else { x.clone() })
+    }
+
+    fn sqrt(&self, x: &Number) -> Result<Number, EvalError> {
+        within(x.bits())?;
+        let q = x.to_rational();
+        if q.is_negative() {
+            return Err(EvalError::Undefined {
+                function: "sqrt",
+                reason: "the argument is negative",
+            });
+        }
+        let (p, q) = (q.numer(), q.denom());
+        let (root_p, root_q) = (p.sqrt(), q.sqrt());
+        if &root_p * &root_p != *p || &root_q * &root_q != *q {
+            return Err(EvalError::NotRational { function: "sqrt" });
+        }
+        Ok(Number::Fraction(BigRational::new_raw(root_p, root_q)))
+    }
+
+    fn rsqrt(&self, x: &Number) -> Result<Number, EvalError> {
+        if x.is_zero() {
+            return Err(EvalError::Undefined {
+                function: "rsqrt",
+                reason: "the argument is zero",
+            });
+        }
+        self.div(&self.integer(1)?, &self.sqrt(x)?)
+    }
+
+    fn exp(&self, x: &Number) -> Result<Number, EvalError> {
+        only_at("exp", x, 0, 1)
+    }
+
+    fn expm1(&self, x: &Number) -> Result<Number, EvalError> {
+        only_at("expm1", x, 0, 0)
+    }
+
+    fn log(&self, x: &Number) -> Result<Number, EvalError> {
+        if !Number::Dyadic(Dyadic::zero()).less_than(x) {
+            return Err(EvalError::Undefined {
+                function: "log",
+                reason: "the argument is not positive",
+            });
+        }
+        only_at("log", x, 1, 0)
+    }
+
+    fn log1p(&self, x: &Number) -> Result<Number, EvalError> {
+        if !Number::Dyadic(Dyadic::integer(-1)).less_than(x) {
+            return Err(EvalError::Undefined {
+                function: "log1p",
+                reason: "the argument is not above -1",
+            });
+        }
+        only_at("log1p", x, 0, 0)
+    }
+
+    fn pow(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
+        within(x.bits() + y.bits())?;
+        let y = y.to_rational();
+        if !y.is_integer() {
+            return Err(EvalError::NotRational { function: "pow" });
+        }
+        if x.is_zero() && y.is_negative() {
+            return Err(EvalError::Undefined {
+                function: "pow",
+                reason: "zero to a negative power",
+            });
+        }
+        let base = x.to_rational();
+        let size = BigInt::from(x.bits()) * y.numer().abs();
+        let exponent = i32::try_from(y.numer()).map_err(|_| TOO_LARGE)?;
+        within(u64::try_from(size).map_err(|_| TOO_LARGE)?)?;
+        Ok(Number::Fraction(num_traits::Pow::pow(base, exponent)))
+    }
+
+    fn tanh(&self, x: &Number) -> Result<Number, EvalError> {
+        only_at("tanh", x, 0, 0)
+    }
+
+    fn erf(&self, x: &Number) -> Result<Number, EvalError> {
+        only_at("erf", x, 0, 0)
+    }
+
+    fn sin(&self, x: &Number) -> Result<Number, EvalError> {
+        only_at("sin", x, 0, 0)
+    }
+
+    fn cos(&self, x: &Number) -> Result<Number, EvalError> {
+        only_at("cos", x, 0, 1)
+    }
+}

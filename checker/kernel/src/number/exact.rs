@@ -1,0 +1,203 @@
+//! Exact numbers as certificates write them: an integer, a decimal, a fraction `p/q`, or a C99 hexadecimal float, always as a string.
+//!
+//! Claim: [`Exact::parse`] yields the rational number that the text denotes, or an error; nothing is rounded on the way in.
+//! Bounds: at most [`MAX_TEXT`] characters and exponents of at most [`MAX_EXPONENT`] in magnitude, checked before any power is formed.
+
+use crate::number::Dyadic;
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::{One, Signed, Zero};
+use std::fmt;
+
+/// Longest accepted text of an exact number.
+pub const MAX_TEXT: usize = 1024;
+/// Largest accepted magnitude of a decimal or binary exponent.
+pub const MAX_EXPONENT: i64 = 4096;
+
+/// A rational number, exactly.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exact(BigRational);
+
+impl Exact {
+    /// The number denoted by `text`, or what is wrong with it (lower case, no position).
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > MAX_TEXT {
+            return Err(format!("an exact number has at most {MAX_TEXT} characters"));
+        }
+        let (negative, magnitude) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let value = if let Some(hex) = magnitude.strip_prefix("0x") {
+            scaled_digits(hex, 16, 'p', 2)?
+        } else if let Some((numerator, denominator)) = magnitude.split_once('/') {
+            let denominator = digits(denominator, 10)?;
+            if denominator.is_zero() {
+                return Err("the denominator is zero".into());
+            }
+            BigRational::new(digits(numerator, 10)?, denominator)
+        } else {
+            scaled_digits(magnitude, 10, 'e', 10)?
+        };
+        Ok(Exact(if negative { -value } else { value }))
+    }
+
+    /// The number `numerator / denominator`; `None` when the denominator is zero.
+    pub fn fraction(numerator: i64, denominator: i64) -> Option<Self> {
+        (denominator != 0).then(|| Exact(BigRational::new(numerator.into(), denominator.into())))
+    }
+
+    /// The integer `n`.
+    pub fn integer(n: i64) -> Self {
+        Exact(BigRational::from_integer(n.into()))
+    }
+
+    /// The value of a finite binary32 word.
+    pub fn from_binary32(word: u32) -> Option<Self> {
+        Dyadic::from_binary32(word).map(|x| Exact(x.to_rational()))
+    }
+
+    /// The rational value.
+    pub fn rational(&self) -> &BigRational {
+        &self.0
+    }
+
+    /// The value as a dyadic, when its denominator is a power of two.
+    pub fn dyadic(&self) -> Option<Dyadic> {
+        let zeros = self.0.denom().trailing_zeros().unwrap_or(0);
+        ((self.0.denom() >> zeros).is_one()).then(|| {
+            Dyadic::new(
+                self.0.numer().clone(),
+                i64::try_from(zeros).map_or(0, |z| -z),
+            )
+        })
+    }
+
+    /// Whether the value is below zero.
+    pub fn is_negative(&self) -> bool {
+        self.0.is_negative()
+    }
+
+    /// Whether the value is zero.
+    pub fn is_zero(&self) -> bool {
+        self.0.is_zero()
+    }
+}
+
+/// `digits[.digits][<mark>exponent]` in `radix`, the exponent a decimal power of `base`.
+fn scaled_digits(text: &str, radix: u32, mark: char, base: u32) -> Result<BigRational, String> {
+    let (mantissa, exponent) = match text.split_once(mark) {
+        Some((mantissa, exponent)) => (mantissa, small_integer(exponent)?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() || (mantissa.contains('.') && fraction.is_empty()) {
+        return Err("digits are missing beside the point".into());
+    }
+    let value = BigRational::from_integer(digits(&format!("{whole}{fraction}"), radix)?);
+    let places = u32::try_from(fraction.len()).map_err(|_| "too many digits".to_string())?;
+    let value = value / BigRational::from_integer(BigInt::from(radix).pow(places));
+    let power = BigRational::from_integer(BigInt::from(base).pow(exponent.unsigned_abs()));
+    Ok(if exponent < 0 {
+        value / power
+    } else {
+        value * power
+    })
+}
+
+/// A decimal exponent `[+-]digits` within [`MAX_EXPONENT`].
+fn small_integer(text: &str) -> Result<i32, String> {
+    let (negative, magnitude) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let value = digits(magnitude, 10)?;
+    if value > BigInt::from(MAX_EXPONENT) {
+        return Err(format!(
+            "an exponent is at most {MAX_EXPONENT} in magnitude"
+        ));
+    }
+    let value = i32::try_from(value).map_err(|_| "an exponent is too large".to_string())?;
+    Ok(if negative { -value } else { value })
+}
+
+/// A non-empty run of digits of `radix`, nothing else.
+fn digits(text: &str, radix: u32) -> Result<BigInt, String> {
+    if text.is_empty() || !text.chars().all(|c| c.is_digit(radix)) {
+        return Err(format!(
+            "expected an integer, a decimal, a fraction p/q or a hexadecimal float, found {text:?}"
+        ));
+    }
+    BigInt::parse_bytes(text.as_bytes(), radix).ok_or_else(|| "not a number".into())
+}
+
+impl fmt::Display for Exact {
+    /// The canonical text: `n` or `p/q` in lowest terms, the denominator positive.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_integer() {
+            write!(f, "{}", self.0.numer())
+        } else {
+            write!(f, "{}/{}", self.0.numer(), self.0.denom())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_notation_denotes_its_exact_value() {
+        for (text, p, q) in [
+            ("0", 0, 1),
+            ("-3", -3, 1),
+            ("1e-4", 1, 10_000),
+            ("2.50", 5, 2),
+            ("-7/14", -1, 2),
+            ("0x1.8p+1", 3, 1),
+            ("-0x0.1p-4", -1, 256),
+            ("1e2", 100, 1),
+        ] {
+            assert_eq!(Exact::parse(text).ok(), Exact::fraction(p, q), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            "-",
+            "+1",
+            " 1",
+            "1 ",
+            "1.",
+            ".5",
+            "1/0",
+            "1/-2",
+            "--1",
+            "0x",
+            "0x1p",
+            "1e",
+            "1e99999",
+            "nan",
+            "inf",
+            "1_0",
+            "١",
+            "1e1.5",
+            "0x1p99999999999999999999",
+        ] {
+            assert!(Exact::parse(text).is_err(), "{text}");
+        }
+        assert!(Exact::parse(&"1".repeat(2000)).is_err());
+    }
+
+    #[test]
+    fn canonical_text_parses_back() {
+        for text in ["0", "-1/3", "12345678901234567890/7"] {
+            assert_eq!(
+                Exact::parse(text).map(|x| x.to_string()).as_deref(),
+                Ok(text)
+            );
+        }
+    }
+}
