@@ -1,0 +1,397 @@
+//! Strict JSON: a document tree in which nothing is lost, and a cursor that decodes it with the place of every error.
+//!
+//! Claim: [`parse`] accepts exactly one JSON value (RFC 8259) of at most 128 nested levels and nothing after it. The tree keeps duplicate keys
+//! and marks numbers that are not integers, so that decoding can refuse both *where they stand*; [`Object::finish`] refuses keys
+//! that nobody asked for. Writing a tree and parsing it again yields the same tree.
+//! Cost: about 32 bytes a value beside the text; the caller bounds the length of the text first.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::number::Exact;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+
+/// A JSON value as it stands in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Json {
+    /// `null`, which the format never uses.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// An integer in the range of `i64`.
+    Integer(i64),
+    /// Any other number; the format has no use for it.
+    OtherNumber,
+    /// A string.
+    String(String),
+    /// An array.
+    Array(Vec<Json>),
+    /// An object, keys in the order of the text, duplicates included.
+    Object(Vec<(String, Json)>),
+}
+
+impl Json {
+    /// A string value.
+    pub fn string(text: impl Into<String>) -> Json {
+        Json::String(text.into())
+    }
+
+    /// An object of these entries.
+    pub fn object<const N: usize>(entries: [(&str, Json); N]) -> Json {
+        Json::Object(
+            entries
+                .into_iter()
+                .map(|(key, value)| (key.to_string(), value))
+                .collect(),
+        )
+    }
+
+    /// An array of integers.
+    pub fn integers(values: &[usize]) -> Json {
+        Json::Array(
+            values
+                .iter()
+                .map(|&n| Json::Integer(i64::try_from(n).unwrap_or(i64::MAX)))
+                .collect(),
+        )
+    }
+}
+
+/// The one JSON value that the bytes are.
+pub fn parse(bytes: &[u8]) -> Result<Json, Diagnostic> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let place = format!("line {} column {}", error.line(), error.column());
+        let text = error.to_string();
+        let what = text.split(" at line").next().unwrap_or_default();
+        Diagnostic::new(Code::Syntax, "", format!("{what} ({place})"))
+    })
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+struct JsonVisitor;
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Integer(value))
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(i64::try_from(value).map_or(Json::OtherNumber, Json::Integer))
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::OtherNumber)
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::string(value))
+    }
+    fn visit_string<E>(self, value: String) -> Result<Json, E> {
+        Ok(Json::String(value))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element()? {
+            array.push(item);
+        }
+        Ok(Json::Array(array))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+        let mut object = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            object.push(entry);
+        }
+        Ok(Json::Object(object))
+    }
+}
+
+impl fmt::Display for Json {
+    /// The compact text, keys in the order of the tree.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Json::Null | Json::OtherNumber => f.write_str("null"),
+            Json::Bool(value) => write!(f, "{value}"),
+            Json::Integer(value) => write!(f, "{value}"),
+            Json::String(text) => write_string(f, text),
+            Json::Array(items) => {
+                f.write_char('[')?;
+                for (i, item) in items.iter().enumerate() {
+                    write!(f, "{}{item}", if i == 0 { "" } else { "," })?;
+                }
+                f.write_char(']')
+            }
+            Json::Object(entries) => {
+                f.write_char('{')?;
+                for (i, (key, value)) in entries.iter().enumerate() {
+                    f.write_str(if i == 0 { "" } else { "," })?;
+                    write_string(f, key)?;
+                    write!(f, ":{value}")?;
+                }
+                f.write_char('}')
+            }
+        }
+    }
+}
+
+fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
+}
+
+/// A value of the tree together with its place.
+#[derive(Clone, Debug)]
+pub struct Cursor {
+    json: Json,
+    pointer: String,
+}
+
+impl Cursor {
+    /// The root of a document.
+    pub fn root(json: Json) -> Self {
+        Cursor {
+            json,
+            pointer: String::new(),
+        }
+    }
+
+    /// Where this value stands (RFC 6901).
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    fn wrong_type(&self, expected: &str) -> Diagnostic {
+        let found = match &self.json {
+            Json::Null => "null",
+            Json::Bool(_) => "a boolean",
+            Json::Integer(_) | Json::OtherNumber => "a number",
+            Json::String(_) => "a string",
+            Json::Array(_) => "an array",
+            Json::Object(_) => "an object",
+        };
+        Diagnostic::new(
+            Code::WrongType,
+            &self.pointer,
+            format!("expected {expected}, found {found}"),
+        )
+    }
+
+    /// The string here.
+    pub fn string(self) -> Result<String, Diagnostic> {
+        match self.json {
+            Json::String(text) => Ok(text),
+            _ => Err(self.wrong_type("a string")),
+        }
+    }
+
+    /// The boolean here.
+    pub fn boolean(self) -> Result<bool, Diagnostic> {
+        match self.json {
+            Json::Bool(value) => Ok(value),
+            _ => Err(self.wrong_type("a boolean")),
+        }
+    }
+
+    /// The integer here, of any integer type.
+    pub fn integer<T: TryFrom<i64>>(self) -> Result<T, Diagnostic> {
+        let error = || {
+            let message = format!("expected an integer of type {}", std::any::type_name::<T>());
+            Diagnostic::new(Code::NotAnInteger, &self.pointer, message)
+        };
+        match self.json {
+            Json::Integer(value) => T::try_from(value).map_err(|_| error()),
+            Json::OtherNumber => Err(error()),
+            _ => Err(self.wrong_type("an integer")),
+        }
+    }
+
+    /// The exact number in the string here.
+    pub fn exact(self) -> Result<Exact, Diagnostic> {
+        let pointer = self.pointer.clone();
+        Exact::parse(&self.string()?)
+            .map_err(|error| Diagnostic::new(Code::ExactNumber, pointer, error))
+    }
+
+    /// The entries of the array here.
+    pub fn array(self) -> Result<Vec<Cursor>, Diagnostic> {
+        match self.json {
+            Json::Array(items) => {
+                let place = |i| format!("{}/{i}", self.pointer);
+                Ok(items
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, json)| Cursor {
+                        json,
+                        pointer: place(i),
+                    })
+                    .collect())
+            }
+            _ => Err(self.wrong_type("an array")),
+        }
+    }
+
+    /// The object here; two entries with one key are refused.
+    pub fn object(self) -> Result<Object, Diagnostic> {
+        let Json::Object(entries) = self.json else {
+            return Err(self.wrong_type("an object"));
+        };
+        let mut object = Object {
+            entries: BTreeMap::new(),
+            pointer: self.pointer,
+        };
+        for (key, json) in entries {
+            let cursor = Cursor {
+                json,
+                pointer: object.place(&key),
+            };
+            if object.entries.insert(key.clone(), cursor).is_some() {
+                return Err(Diagnostic::new(
+                    Code::DuplicateKey,
+                    object.place(&key),
+                    format!("the key {key:?} occurs twice"),
+                ));
+            }
+        }
+        Ok(object)
+    }
+}
+
+/// The entries of an object that are still to be decoded.
+#[derive(Debug)]
+pub struct Object {
+    entries: BTreeMap<String, Cursor>,
+    pointer: String,
+}
+
+impl Object {
+    fn place(&self, key: &str) -> String {
+        format!(
+            "{}/{}",
+            self.pointer,
+            key.replace('~', "~0").replace('/', "~1")
+        )
+    }
+
+    /// An object without entries in the place of another.
+    pub fn empty(place: &Object) -> Self {
+        Object {
+            entries: BTreeMap::new(),
+            pointer: place.pointer.clone(),
+        }
+    }
+
+    /// Where this object stands.
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// The value of a required key.
+    pub fn take(&mut self, key: &str) -> Result<Cursor, Diagnostic> {
+        let missing = || {
+            Diagnostic::new(
+                Code::MissingKey,
+                &self.pointer,
+                format!("the key {key:?} is required here"),
+            )
+        };
+        self.entries.remove(key).ok_or_else(missing)
+    }
+
+    /// The value of a key that may be absent.
+    pub fn optional(&mut self, key: &str) -> Option<Cursor> {
+        self.entries.remove(key)
+    }
+
+    /// Every remaining entry, by key: for objects whose keys are names.
+    pub fn into_entries(self) -> impl Iterator<Item = (String, Cursor)> {
+        self.entries.into_iter()
+    }
+
+    /// Refuses what is left.
+    pub fn finish(self) -> Result<(), Diagnostic> {
+        match self.entries.keys().next() {
+            None => Ok(()),
+            Some(key) => Err(Diagnostic::new(
+                Code::UnknownKey,
+                self.place(key),
+                format!("the key {key:?} is not part of the format"),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_complete_value_is_a_document() {
+        for bytes in [
+            "",
+            "{",
+            "{} {}",
+            "[1,]",
+            "{\"a\":1}x",
+            "nul",
+            "\"\u{1}\"",
+            "[01]",
+        ] {
+            assert_eq!(
+                parse(bytes.as_bytes()).map_err(|d| d.code),
+                Err(Code::Syntax),
+                "{bytes}"
+            );
+        }
+        assert!(parse(b"\"\xff\"").is_err());
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        assert_eq!(
+            parse(deep.as_bytes()).map_err(|d| d.code),
+            Err(Code::Syntax)
+        );
+    }
+
+    #[test]
+    fn what_is_duplicate_or_left_over_is_refused_where_it_stands() {
+        let object =
+            |text: &str| parse(text.as_bytes()).and_then(|json| Cursor::root(json).object());
+        let duplicate = object(r#"{"a/b":1,"a/b":2}"#)
+            .map(|_| ())
+            .map_err(|d| (d.code, d.pointer));
+        assert_eq!(duplicate, Err((Code::DuplicateKey, "/a~1b".to_string())));
+        let left = object(r#"{"a":1}"#)
+            .and_then(Object::finish)
+            .map_err(|d| (d.code, d.pointer));
+        assert_eq!(left, Err((Code::UnknownKey, "/a".to_string())));
+        for number in ["1.5", "1e2", "99999999999999999999", "-1"] {
+            let decoded =
+                parse(number.as_bytes()).and_then(|json| Cursor::root(json).integer::<u32>());
+            assert_eq!(
+                decoded.map_err(|d| d.code),
+                Err(Code::NotAnInteger),
+                "{number}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_written_from_a_tree_parses_to_the_tree() {
+        let text = r#"{"a":[1,-2,true],"b":"quote \" and \\ and é","c":{}}"#;
+        assert_eq!(
+            parse(text.as_bytes())
+                .map(|json| json.to_string())
+                .as_deref(),
+            Ok(text)
+        );
+    }
+}

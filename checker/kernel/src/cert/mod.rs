@@ -1,0 +1,2 @@
+//! The container.
+pub mod json;

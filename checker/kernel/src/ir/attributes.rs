@@ -1,0 +1,166 @@
+//! Attributes: the conventions of an operation, typed, decoded strictly, and described once.
+//!
+//! `attributes!` declares the attributes of an operation as a struct; from the same declaration come its decoder, its encoder and its JSON
+//! Schema, so that the three can not drift apart. There are no defaults: every attribute is written down in every certificate.
+
+use crate::cert::json::{Cursor, Json, Object};
+use crate::diagnostic::Diagnostic;
+use crate::number::Exact;
+
+/// A type that an attribute may have.
+pub trait Attribute: Sized {
+    /// The value here, or what is wrong with it.
+    fn decode(cursor: Cursor) -> Result<Self, Diagnostic>;
+    /// The value as certificates write it.
+    fn encode(&self) -> Json;
+    /// Its JSON Schema.
+    fn schema() -> Json;
+}
+
+impl Attribute for usize {
+    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
+        cursor.integer()
+    }
+    fn encode(&self) -> Json {
+        Json::Integer(i64::try_from(*self).unwrap_or(i64::MAX))
+    }
+    fn schema() -> Json {
+        Json::object([
+            ("type", Json::string("integer")),
+            ("minimum", Json::Integer(0)),
+        ])
+    }
+}
+
+impl Attribute for bool {
+    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
+        cursor.boolean()
+    }
+    fn encode(&self) -> Json {
+        Json::Bool(*self)
+    }
+    fn schema() -> Json {
+        Json::object([("type", Json::string("boolean"))])
+    }
+}
+
+impl Attribute for String {
+    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
+        cursor.string()
+    }
+    fn encode(&self) -> Json {
+        Json::string(self)
+    }
+    fn schema() -> Json {
+        Json::object([("type", Json::string("string"))])
+    }
+}
+
+impl Attribute for Exact {
+    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
+        cursor.exact()
+    }
+    fn encode(&self) -> Json {
+        Json::string(self.to_string())
+    }
+    fn schema() -> Json {
+        Json::object([("$ref", Json::string("#/$defs/exact"))])
+    }
+}
+
+impl<T: Attribute> Attribute for Vec<T> {
+    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
+        cursor.array()?.into_iter().map(T::decode).collect()
+    }
+    fn encode(&self) -> Json {
+        Json::Array(self.iter().map(T::encode).collect())
+    }
+    fn schema() -> Json {
+        Json::object([("type", Json::string("array")), ("items", T::schema())])
+    }
+}
+
+/// A set of named attributes.
+pub trait Attributes: Sized {
+    /// Decodes and consumes the attributes in `object`; the caller finishes it.
+    fn decode(object: &mut Object) -> Result<Self, Diagnostic>;
+    /// The attributes as certificates write them, in the order of declaration.
+    fn encode(&self) -> Vec<(String, Json)>;
+    /// Names and JSON Schemas, in the order of declaration.
+    fn schema() -> Vec<(String, Json)>;
+}
+
+/// Declares a struct of attributes together with its decoder, encoder and schema.
+macro_rules! attributes {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+
+        impl $crate::ir::attributes::Attributes for $name {
+            #[allow(unused_variables, reason = "an operation without attributes decodes nothing")]
+            fn decode(
+                object: &mut $crate::cert::json::Object,
+            ) -> Result<Self, $crate::diagnostic::Diagnostic> {
+                Ok($name {
+                    $($field: $crate::ir::attributes::Attribute::decode(object.take(stringify!($field))?)?,)*
+                })
+            }
+            fn encode(&self) -> Vec<(String, $crate::cert::json::Json)> {
+                vec![$((
+                    stringify!($field).to_string(),
+                    $crate::ir::attributes::Attribute::encode(&self.$field),
+                ),)*]
+            }
+            fn schema() -> Vec<(String, $crate::cert::json::Json)> {
+                vec![$((
+                    stringify!($field).to_string(),
+                    <$type as $crate::ir::attributes::Attribute>::schema(),
+                ),)*]
+            }
+        }
+    };
+}
+
+/// Declares an enumeration that certificates write as one of a few keywords.
+macro_rules! keywords {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_meta])* $variant,)* }
+
+        impl $name {
+            /// The keyword, as certificates write it.
+            pub fn keyword(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+        }
+
+        impl $crate::ir::attributes::Attribute for $name {
+            fn decode(
+                cursor: $crate::cert::json::Cursor,
+            ) -> Result<Self, $crate::diagnostic::Diagnostic> {
+                let pointer = cursor.pointer().to_string();
+                match cursor.string()?.as_str() {
+                    $($text => Ok($name::$variant),)*
+                    other => Err($crate::diagnostic::Diagnostic::new(
+                        $crate::diagnostic::Code::UnknownKeyword,
+                        pointer,
+                        format!("expected one of {}, found {other:?}", [$($text),*].join(", ")),
+                    )),
+                }
+            }
+            fn encode(&self) -> $crate::cert::json::Json {
+                $crate::cert::json::Json::string(self.keyword())
+            }
+            fn schema() -> $crate::cert::json::Json {
+                $crate::cert::json::Json::object([(
+                    "enum",
+                    $crate::cert::json::Json::Array(vec![$($crate::cert::json::Json::string($text)),*]),
+                )])
+            }
+        }
+    };
+}
+
+pub(crate) use {attributes, keywords};

@@ -1,0 +1,333 @@
+//! Graphs: a list of nodes in static single assignment, parents before children.
+//!
+//! Claim: a [`CheckedGraph`] exists only if every constraint below holds; evaluation relies on them and checks none again.
+//!
+//! - graph_c1: every parent id is smaller than the node's own id (so the graph is acyclic and its order is an evaluation order);
+//! - graph_c2: every operation has as many parents as it takes, and its constraints (`spec-tests/ops/`) hold for their shapes;
+//! - graph_c3: every declared shape is the inferred one; the shapes of `input` and `const` are declared only;
+//! - graph_c4: inputs have different names, and so do constants, and so do outputs; there is at least one output;
+//! - graph_c5: every node leads to an output;
+//! - graph_c6: nodes, live elements and work are within the stated limits.
+
+use crate::cert::json::{Cursor, Json};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::ir::Shape;
+use crate::ir::attributes::Attribute;
+use crate::limits::Limits;
+use crate::spec::Op;
+use std::collections::BTreeMap;
+
+/// One operation applied to earlier nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The operation with its attributes.
+    pub op: Op,
+    /// Ids of the operands.
+    pub parents: Vec<usize>,
+    /// The declared shape of the result.
+    pub shape: Shape,
+}
+
+/// A graph as written, not yet checked.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Graph {
+    /// The nodes; a node's id is its position.
+    pub nodes: Vec<Node>,
+    /// The outputs: name and node id.
+    pub outputs: BTreeMap<String, usize>,
+}
+
+/// A graph that satisfies graph_c1 … graph_c6.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedGraph {
+    graph: Graph,
+    last_use: Vec<usize>,
+    work: u64,
+}
+
+impl Attribute for Shape {
+    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
+        let pointer = cursor.pointer().to_string();
+        let dimensions = Vec::<usize>::decode(cursor)?;
+        Shape::new(dimensions).map_err(|error| Diagnostic::new(Code::ShapeInvalid, pointer, error))
+    }
+    fn encode(&self) -> Json {
+        Json::integers(self.dimensions())
+    }
+    fn schema() -> Json {
+        Json::object([("$ref", Json::string("#/$defs/shape"))])
+    }
+}
+
+impl Graph {
+    /// Decodes `{"nodes": […], "outputs": {…}}`.
+    pub fn decode(cursor: Cursor, limits: &Limits) -> Result<Self, Diagnostic> {
+        let mut object = cursor.object()?;
+        let nodes = object.take("nodes")?;
+        let nodes_pointer = nodes.pointer().to_string();
+        let nodes = nodes.array()?;
+        if nodes.len() > limits.nodes {
+            let message = format!("{} nodes, the limit is {}", nodes.len(), limits.nodes);
+            return Err(Diagnostic::new(Code::LimitNodes, nodes_pointer, message));
+        }
+        let nodes = nodes
+            .into_iter()
+            .map(Node::decode)
+            .collect::<Result<_, _>>()?;
+        let outputs = object.take("outputs")?.object()?;
+        let outputs = outputs
+            .into_entries()
+            .map(|(name, id)| Ok((name, id.integer()?)))
+            .collect::<Result<_, _>>()?;
+        object.finish()?;
+        Ok(Graph { nodes, outputs })
+    }
+
+    /// The graph as certificates write it; also what its digest is taken of.
+    pub fn encode(&self) -> Json {
+        let outputs = self
+            .outputs
+            .iter()
+            .map(|(name, id)| (name.clone(), id.encode()))
+            .collect();
+        Json::object([
+            (
+                "nodes",
+                Json::Array(self.nodes.iter().map(Node::encode).collect()),
+            ),
+            ("outputs", Json::Object(outputs)),
+        ])
+    }
+
+    /// Checks graph_c1 … graph_c6. Places in diagnostics are relative to `pointer`, where the graph stands.
+    pub fn check(self, pointer: &str, limits: &Limits) -> Result<CheckedGraph, Diagnostic> {
+        if self.nodes.len() > limits.nodes {
+            let message = format!("{} nodes, the limit is {}", self.nodes.len(), limits.nodes);
+            return Err(Diagnostic::new(
+                Code::LimitNodes,
+                format!("{pointer}/nodes"),
+                message,
+            ));
+        }
+        let mut work = 0u64;
+        let mut last_use: Vec<usize> = (0..self.nodes.len()).collect();
+        for (id, node) in self.nodes.iter().enumerate() {
+            let place = format!("{pointer}/nodes/{id}");
+            work = work.saturating_add(self.check_node(id, node).map_err(|mut diagnostic| {
+                diagnostic.pointer = format!("{place}{}", diagnostic.pointer);
+                diagnostic.at_node(id, node.op.name())
+            })?);
+            for &parent in &node.parents {
+                if let Some(last) = last_use.get_mut(parent) {
+                    *last = id;
+                }
+            }
+        }
+        self.check_names(pointer)?;
+        self.check_outputs(pointer, &mut last_use)?;
+        if work > limits.work {
+            let message = format!(
+                "about {work} scalar operations, the limit is {}",
+                limits.work
+            );
+            return Err(Diagnostic::new(Code::LimitWork, pointer, message));
+        }
+        let checked = CheckedGraph {
+            graph: self,
+            last_use,
+            work,
+        };
+        let live = checked.live_elements();
+        if live > limits.elements {
+            let message = format!(
+                "{live} elements alive at one time, the limit is {}",
+                limits.elements
+            );
+            return Err(Diagnostic::new(Code::LimitElements, pointer, message));
+        }
+        Ok(checked)
+    }
+
+    /// graph_c1, graph_c2, graph_c3 for one node; its work.
+    fn check_node(&self, id: usize, node: &Node) -> Result<u64, Diagnostic> {
+        if let Some(parent) = node.parents.iter().find(|&&parent| parent >= id) {
+            let message = format!("parent {parent} of node {id} is not an earlier node");
+            return Err(Diagnostic::new(Code::ForwardReference, "/parents", message));
+        }
+        let arity = node.op.arity();
+        if !arity.contains(&node.parents.len()) {
+            let message = format!("takes {arity:?} parents, has {}", node.parents.len());
+            return Err(Diagnostic::new(Code::Arity, "/parents", message));
+        }
+        if node.op.is_source() {
+            return Ok(0);
+        }
+        let parents: Vec<&Shape> = node
+            .parents
+            .iter()
+            .filter_map(|&p| self.nodes.get(p))
+            .map(|n| &n.shape)
+            .collect();
+        let inferred = node.op.shape(&parents).map_err(|fault| {
+            Diagnostic::new(Code::Constraint, "", fault.message)
+                .with("constraint", fault.constraint)
+        })?;
+        if inferred != node.shape {
+            let mut diagnostic = Diagnostic::new(
+                Code::ShapeDiffers,
+                "/shape",
+                "the declared shape is not the inferred one",
+            );
+            diagnostic.claimed = Some(node.shape.to_string());
+            diagnostic.derived = Some(inferred.to_string());
+            return Err(diagnostic);
+        }
+        Ok(node.op.work(&parents, &node.shape))
+    }
+
+    /// graph_c4 for inputs and constants.
+    fn check_names(&self, pointer: &str) -> Result<(), Diagnostic> {
+        let mut seen = BTreeMap::new();
+        for (id, node) in self.nodes.iter().enumerate() {
+            let key = match &node.op {
+                Op::Input(source) => ("input", &source.name),
+                Op::Const(source) => ("const", &source.name),
+                _ => continue,
+            };
+            if let Some(earlier) = seen.insert(key, id) {
+                let message = format!("{} {:?} is also node {earlier}", key.0, key.1);
+                return Err(Diagnostic::new(
+                    Code::DuplicateName,
+                    format!("{pointer}/nodes/{id}/attributes/name"),
+                    message,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// graph_c4 for outputs, and graph_c5. An output is used after the last node.
+    fn check_outputs(&self, pointer: &str, last_use: &mut [usize]) -> Result<(), Diagnostic> {
+        let place = format!("{pointer}/outputs");
+        if self.outputs.is_empty() {
+            return Err(Diagnostic::new(
+                Code::Output,
+                place,
+                "a graph has at least one output",
+            ));
+        }
+        let mut needed = vec![false; self.nodes.len()];
+        for (name, &id) in &self.outputs {
+            match (needed.get_mut(id), last_use.get_mut(id)) {
+                (Some(needed), Some(last)) => (*needed, *last) = (true, usize::MAX),
+                _ => {
+                    return Err(Diagnostic::new(
+                        Code::Output,
+                        place,
+                        format!("output {name:?} is node {id}, which does not exist"),
+                    ));
+                }
+            }
+        }
+        for (id, node) in self.nodes.iter().enumerate().rev() {
+            if needed.get(id) != Some(&true) {
+                let message = format!("node {id} leads to no output");
+                return Err(Diagnostic::new(
+                    Code::Unused,
+                    format!("{pointer}/nodes/{id}"),
+                    message,
+                )
+                .at_node(id, node.op.name()));
+            }
+            for &parent in &node.parents {
+                if let Some(needed) = needed.get_mut(parent) {
+                    *needed = true;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CheckedGraph {
+    /// The nodes; a node's id is its position.
+    pub fn nodes(&self) -> &[Node] {
+        &self.graph.nodes
+    }
+
+    /// The outputs: name and node id.
+    pub fn outputs(&self) -> &BTreeMap<String, usize> {
+        &self.graph.outputs
+    }
+
+    /// The graph as it was written.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Inputs, by name, with their shapes.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &Shape)> {
+        self.nodes().iter().filter_map(|node| match &node.op {
+            Op::Input(source) => Some((source.name.as_str(), &node.shape)),
+            _ => None,
+        })
+    }
+
+    /// Constants, by name, with their shapes.
+    pub fn constants(&self) -> impl Iterator<Item = (&str, &Shape)> {
+        self.nodes().iter().filter_map(|node| match &node.op {
+            Op::Const(source) => Some((source.name.as_str(), &node.shape)),
+            _ => None,
+        })
+    }
+
+    /// Scalar operations of one evaluation.
+    pub fn work(&self) -> u64 {
+        self.work
+    }
+
+    /// Id of the last node that uses the value of node `id`; `usize::MAX` for an output.
+    pub(crate) fn last_use(&self, id: usize) -> usize {
+        self.last_use.get(id).copied().unwrap_or(usize::MAX)
+    }
+
+    /// The most elements alive at one time when each value is dropped after its last use.
+    fn live_elements(&self) -> usize {
+        let size = |id: usize| self.nodes().get(id).map_or(0, |node| node.shape.elements());
+        let (mut live, mut most) = (0usize, 0usize);
+        for (id, node) in self.nodes().iter().enumerate() {
+            live = live.saturating_add(size(id));
+            most = most.max(live);
+            let mut dying: Vec<usize> = node
+                .parents
+                .iter()
+                .copied()
+                .filter(|&p| self.last_use(p) == id)
+                .collect();
+            dying.sort_unstable();
+            dying.dedup();
+            live = dying
+                .into_iter()
+                .fold(live, |live, p| live.saturating_sub(size(p)));
+        }
+        most
+    }
+}
+
+impl Node {
+    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
+        let mut object = cursor.object()?;
+        let op = Op::decode(&mut object)?;
+        let parents = Attribute::decode(object.take("parents")?)?;
+        let shape = Attribute::decode(object.take("shape")?)?;
+        object.finish()?;
+        Ok(Node { op, parents, shape })
+    }
+
+    fn encode(&self) -> Json {
+        let mut entries = self.op.encode();
+        entries.push(("parents".to_string(), self.parents.encode()));
+        entries.push(("shape".to_string(), self.shape.encode()));
+        Json::Object(entries)
+    }
+}

@@ -1,0 +1,10 @@
+//! The intermediate representation: shapes, attributes, graphs, and reading a graph over a context.
+
+pub mod attributes;
+pub mod evaluate;
+pub mod graph;
+pub mod shape;
+
+pub use evaluate::evaluate;
+pub use graph::{CheckedGraph, Graph, Node};
+pub use shape::{Shape, Tensor};

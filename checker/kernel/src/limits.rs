@@ -1,0 +1,34 @@
+//! Limits: how much memory and work a certificate may ask for, stated before anything is allocated for it.
+//!
+//! Passing a limit DECLINES; it never accepts and never says that the claim is false. The defaults suit a CI job; each is raised only by
+//! a long option of the command.
+
+/// The limits of one check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the certificate's JSON text.
+    pub json_bytes: usize,
+    /// Bytes of one tensor file.
+    pub file_bytes: usize,
+    /// Nodes of the graph.
+    pub nodes: usize,
+    /// Elements alive at one time during an evaluation.
+    pub elements: usize,
+    /// Scalar operations of one evaluation of one case (a multiply-add counts as one).
+    pub work: u64,
+    /// Bits of precision at which an undecided claim is given up.
+    pub precision: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            json_bytes: 32 << 20,
+            file_bytes: 1 << 30,
+            nodes: 100_000,
+            elements: 1 << 26,
+            work: 1 << 34,
+            precision: 4096,
+        }
+    }
+}

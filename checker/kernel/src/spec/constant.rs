@@ -1,0 +1,26 @@
+//! A named parameter: a constant binary32 tensor of the model.
+//!
+//! Value: the datum that the certificate gives under this name. Shape: the declared one. Constraints: const_c1 (`spec-tests/ops/const.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::spec::{Fault, Operation, WRONG_PARENTS, wrong_parents};
+
+attributes! {
+    /// A parameter by name.
+    pub struct Const {
+        /// The name, unique among the parameters.
+        pub name: String,
+    }
+}
+
+/// Sources are given their values by the evaluation; these rules are never reached.
+impl Operation for Const {
+    fn shape(&self, _: &[&Shape]) -> Result<Shape, Fault> {
+        Err(wrong_parents())
+    }
+    fn value<C: Context>(&self, _: &C, _: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        Err(WRONG_PARENTS)
+    }
+}

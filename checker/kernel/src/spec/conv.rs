@@ -1,0 +1,141 @@
+//! Convolution (cross-correlation) over one to three spatial axes.
+//!
+//! Value: y[n, o, p] = Σ_{c, k} w[o, c, k] · x[n, g·C/groups + c, p·stride + k·dilation − pad_before] + b[o], g the group of o. The terms stand in
+//! the order channel, then kernel cell, row-major; a padded cell is the term +0 · w, so that every position sums equally many terms.
+//! Shapes: x [N, C, spatial..], weight [O, C/groups, kernel..], bias [O] (may be absent) → y [N, O, out..].
+//! Constraints: conv_c1 … conv_c6 (`spec-tests/ops/conv.md`).
+
+use crate::context::{Context, EvalError, PADDING, Rows};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::spec::window::Sliding;
+use crate::spec::{Fault, Operation, WRONG_PARENTS, elements, require, shape_of, wrong_parents};
+
+attributes! {
+    /// Convolution; the lists have one entry per spatial axis.
+    pub struct Conv {
+        /// Step between output positions.
+        pub stride: Vec<usize>,
+        /// Step between kernel cells.
+        pub dilation: Vec<usize>,
+        /// Zero padding before the first cell.
+        pub pad_before: Vec<usize>,
+        /// Zero padding after the last cell.
+        pub pad_after: Vec<usize>,
+        /// Number of groups of channels that do not mix.
+        pub groups: usize,
+    }
+}
+
+impl Conv {
+    fn sliding<'a>(&'a self, kernel: &'a [usize]) -> Sliding<'a> {
+        Sliding {
+            kernel,
+            stride: &self.stride,
+            dilation: &self.dilation,
+            before: &self.pad_before,
+            after: &self.pad_after,
+            ceiling: false,
+        }
+    }
+}
+
+impl Operation for Conv {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        let [x, weight, bias @ ..] = parents else {
+            return Err(wrong_parents());
+        };
+        let (&[batch, channels, ref input @ ..], &[out, fan_in, ref kernel @ ..]) = (x.dimensions(), weight.dimensions())
+        else {
+            return Err(Fault::new("conv_c1", format!("x {x} and weight {weight} need at least three dimensions")));
+        };
+        require(input.len() == kernel.len(), "conv_c1", || format!("x {x} and weight {weight} differ in rank"))?;
+        require(self.groups > 0 && out % self.groups == 0, "conv_c2", || {
+            format!("{out} output channels in {} groups", self.groups)
+        })?;
+        require(fan_in.checked_mul(self.groups) == Some(channels), "conv_c3", || {
+            format!("x {x} has {channels} channels, weight {weight} takes {fan_in} in each of {} groups", self.groups)
+        })?;
+        let output = self.sliding(kernel).output(input, "conv_c4")?;
+        for bias in bias {
+            require(bias.dimensions() == [out], "conv_c5", || format!("bias {bias} is not [{out}]"))?;
+        }
+        shape_of([&[batch, out], output.as_slice()].concat(), "conv_c6")
+    }
+
+    fn value<C: Context>(
+        &self,
+        context: &C,
+        parents: &[&Tensor<C::Value>],
+        shape: &Shape,
+    ) -> Result<Vec<C::Value>, EvalError> {
+        let [x, weight, bias @ ..] = parents else {
+            return Err(WRONG_PARENTS);
+        };
+        let (&[_, channels, ref input @ ..], &[out, _, ref kernel @ ..], [_, _, output @ ..]) =
+            (x.dimensions(), weight.dimensions(), shape.dimensions())
+        else {
+            return Err(WRONG_PARENTS);
+        };
+        let cells = self.sliding(kernel).cells(input, output);
+        let (per_group, plane) = (channels / self.groups, input.iter().product::<usize>());
+        let patch = |position: usize| {
+            let seen = cells.at(position);
+            let row = move |c: usize| seen.clone().into_iter().map(move |cell| cell.map(|cell| c * plane + cell));
+            (0..per_group).flat_map(row).collect()
+        };
+        let bias = bias.first().map(|bias| bias.data());
+        let side = Side { weight: weight.data(), bias, outputs: out / self.groups };
+        grouped_dots(context, x.data(), per_group * plane, &side, self.groups, cells.positions(), patch)
+    }
+
+    fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
+        let terms = parents.get(1).map_or(1, |w| elements(w) / w.dimensions().first().map_or(1, |&out| u64::try_from(out).unwrap_or(1).max(1)));
+        elements(shape).saturating_mul(terms)
+    }
+}
+
+/// The weight side of a grouped contraction: rows of all groups one after the other, `outputs` rows a group.
+pub(crate) struct Side<'a, V> {
+    pub(crate) weight: &'a [V],
+    pub(crate) bias: Option<&'a [V]>,
+    pub(crate) outputs: usize,
+}
+
+/// Most positions of an explicit row index alive at one time.
+const INDEX_CHUNK: usize = 1 << 22;
+
+/// `y[n, g, o, p] = Σ_t patch(p)[t] · w[g, o, t] + b[g, o]`, the patch drawn from block `(n, g)` of `x`, each block of `block` values.
+/// `patch(p)` lists positions within a block; `None` is padding. The result is row-major over `n, g, o, p`.
+pub(crate) fn grouped_dots<C: Context>(
+    context: &C,
+    x: &[C::Value],
+    block: usize,
+    side: &Side<'_, C::Value>,
+    groups: usize,
+    positions: usize,
+    patch: impl Fn(usize) -> Vec<Option<usize>>,
+) -> Result<Vec<C::Value>, EvalError> {
+    let Side { weight, bias, outputs } = *side;
+    let terms = weight.len() / (groups * outputs);
+    let chunk = (INDEX_CHUNK / terms).max(1);
+    let mut out = Vec::with_capacity(x.len() / block * outputs * positions);
+    for (n, block) in x.chunks_exact(block).enumerate() {
+        let group = n % groups;
+        let weight = weight.chunks_exact(outputs * terms).nth(group).ok_or(WRONG_PARENTS)?;
+        let bias = bias.map(|bias| bias.chunks_exact(outputs).nth(group).ok_or(WRONG_PARENTS)).transpose()?;
+        let right = Rows::contiguous(weight, terms);
+        let mut values = Vec::with_capacity(positions * outputs);
+        for start in (0..positions).step_by(chunk) {
+            let rows = chunk.min(positions - start);
+            let place = |at: Option<usize>| at.map_or(Ok(PADDING), u32::try_from);
+            let index: Result<_, _> = (start..start + rows).flat_map(&patch).map(place).collect();
+            let index = index.map_err(|_| EvalError::Internal { what: "a tensor position beyond 32 bits" })?;
+            values.extend(context.dots(&Rows::gathered(block, rows, terms, index)?, &right, bias)?);
+        }
+        for o in 0..outputs {
+            out.extend(values.iter().skip(o).step_by(outputs).cloned());
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,185 @@
+//! The specification: one file an operation, its shape rule and its value, each written once over a [`Context`].
+//!
+//! The table at the end of this page is the vocabulary. A row names the keyword in certificates, the file, the type that holds
+//! the attributes, and the number of parents. The numbered constraints of every operation stand in `spec-tests/ops/KEYWORD.md`.
+
+use crate::cert::json::{Json, Object};
+use crate::context::{Context, EvalError};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::ir::attributes::Attributes;
+use crate::ir::{Shape, Tensor};
+use std::ops::RangeInclusive;
+
+/// A constraint that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Its number, as in `spec-tests/ops/`.
+    pub constraint: &'static str,
+    /// What does not hold, with the figures.
+    pub message: String,
+}
+
+impl Fault {
+    /// A fault against `constraint`.
+    pub fn new(constraint: &'static str, message: impl Into<String>) -> Self {
+        Fault {
+            constraint,
+            message: message.into(),
+        }
+    }
+}
+
+/// `Ok` when `condition` holds, else the fault against `constraint`.
+pub(crate) fn require(
+    condition: bool,
+    constraint: &'static str,
+    message: impl FnOnce() -> String,
+) -> Result<(), Fault> {
+    if condition {
+        Ok(())
+    } else {
+        Err(Fault::new(constraint, message()))
+    }
+}
+
+/// The shape of these dimensions, or the fault against `constraint`.
+pub(crate) fn shape_of(dimensions: Vec<usize>, constraint: &'static str) -> Result<Shape, Fault> {
+    Shape::new(dimensions).map_err(|error| Fault::new(constraint, error))
+}
+
+/// The meaning of an operation with given attributes. `parents` has as many entries as the table says.
+pub trait Operation: Attributes {
+    /// The shape of the result, or the constraint that the parents' shapes break.
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault>;
+
+    /// The values of the result, row-major, in the reading `context`; `shape` is the result of [`Operation::shape`].
+    fn value<C: Context>(
+        &self,
+        context: &C,
+        parents: &[&Tensor<C::Value>],
+        shape: &Shape,
+    ) -> Result<Vec<C::Value>, EvalError>;
+
+    /// About how many scalar operations the value takes (a multiply-add counts as one).
+    fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
+        parents
+            .iter()
+            .copied()
+            .chain([shape])
+            .fold(0u64, |work, s| work.saturating_add(elements(s)))
+    }
+}
+
+/// Number of elements, as work.
+pub(crate) fn elements(shape: &Shape) -> u64 {
+    u64::try_from(shape.elements()).unwrap_or(u64::MAX)
+}
+
+/// A bug of ours: an operation was given other parents than its table row says.
+pub(crate) const WRONG_PARENTS: EvalError = EvalError::Internal {
+    what: "an operation has the wrong parents",
+};
+
+/// The same bug, met in a shape rule.
+pub(crate) fn wrong_parents() -> Fault {
+    Fault::new(
+        "graph_c2",
+        "the number of parents is not that of the operation",
+    )
+}
+
+macro_rules! ops {
+    ($($keyword:ident => $file:ident::$variant:ident, $arity:expr;)*) => {
+        $(pub mod $file;)*
+
+        /// An operation with its attributes.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "each variant is documented in its file")]
+        pub enum Op { $($variant($file::$variant),)* }
+
+        impl Op {
+            /// Every keyword of the vocabulary.
+            pub const KEYWORDS: &'static [&'static str] = &[$(stringify!($keyword),)*];
+
+            /// The keyword, as certificates write it.
+            pub fn name(&self) -> &'static str {
+                match self { $(Op::$variant(_) => stringify!($keyword),)* }
+            }
+
+            /// How many parents it takes.
+            pub fn arity(&self) -> RangeInclusive<usize> {
+                match self { $(Op::$variant(_) => $arity,)* }
+            }
+
+            /// The shape of the result, or the constraint that the parents' shapes break.
+            pub fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+                match self { $(Op::$variant(op) => op.shape(parents),)* }
+            }
+
+            /// The values of the result in the reading `context`.
+            pub fn value<C: Context>(
+                &self,
+                context: &C,
+                parents: &[&Tensor<C::Value>],
+                shape: &Shape,
+            ) -> Result<Vec<C::Value>, EvalError> {
+                match self { $(Op::$variant(op) => op.value(context, parents, shape),)* }
+            }
+
+            /// About how many scalar operations the value takes.
+            pub fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
+                match self { $(Op::$variant(op) => op.work(parents, shape),)* }
+            }
+
+            /// Decodes the keys `op` and `attributes` of a node.
+            pub fn decode(node: &mut Object) -> Result<Self, Diagnostic> {
+                let keyword = node.take("op")?;
+                let pointer = keyword.pointer().to_string();
+                let keyword = keyword.string()?;
+                let mut attributes = node.optional("attributes").map_or(Ok(Object::empty(node)), |a| a.object())?;
+                let op = match keyword.as_str() {
+                    $(stringify!($keyword) => Op::$variant(Attributes::decode(&mut attributes)?),)*
+                    _ => return Err(Diagnostic::new(Code::UnknownOp, pointer, format!("no operation is called {keyword:?}"))),
+                };
+                attributes.finish()?;
+                Ok(op)
+            }
+
+            /// The keys `op` and (where there are any) `attributes` of a node.
+            pub fn encode(&self) -> Vec<(String, Json)> {
+                let attributes = match self { $(Op::$variant(op) => op.encode(),)* };
+                let mut entries = vec![("op".to_string(), Json::string(self.name()))];
+                if !attributes.is_empty() {
+                    entries.push(("attributes".to_string(), Json::Object(attributes)));
+                }
+                entries
+            }
+
+            /// Per operation: keyword, parents, names and JSON Schemas of the attributes.
+            pub fn schemas() -> Vec<(&'static str, RangeInclusive<usize>, Vec<(String, Json)>)> {
+                vec![$((stringify!($keyword), $arity, <$file::$variant as Attributes>::schema()),)*]
+            }
+        }
+    };
+}
+
+impl Op {
+    /// Whether the value comes from outside the graph and the shape is declared, not inferred.
+    pub fn is_source(&self) -> bool {
+        matches!(self, Op::Input(_) | Op::Const(_))
+    }
+}
+
+mod axis;
+mod elementwise;
+mod window;
+
+ops! {
+    input => input::Input, 0..=0;
+    const => constant::Const, 0..=0;
+    relu => relu::Relu, 1..=1;
+    add => add::Add, 2..=2;
+    linear => linear::Linear, 2..=3;
+    conv => conv::Conv, 2..=3;
+    softmax => softmax::Softmax, 1..=1;
+}

@@ -1,0 +1,44 @@
+//! Softmax along one axis.
+//!
+//! Value: `e^(x_i − m) / Σ_j e^(x_j − m)` with `m = max_j x_j`, in this order of operations; over ℝ it does not depend on `m`.
+//! Shapes: x → the same shape. Constraints: softmax_c1 (`spec-tests/ops/softmax.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::spec::axis::{along, require_axis};
+use crate::spec::{Fault, Operation};
+
+attributes! {
+    /// Softmax along `axis`.
+    pub struct Softmax {
+        /// The axis whose values sum to one.
+        pub axis: usize,
+    }
+}
+
+impl Operation for Softmax {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        require_axis(parents, self.axis, "softmax_c1")
+    }
+
+    fn value<C: Context>(
+        &self,
+        context: &C,
+        parents: &[&Tensor<C::Value>],
+        _: &Shape,
+    ) -> Result<Vec<C::Value>, EvalError> {
+        along(parents, self.axis, |x| {
+            let exps = shifted_exps(context, x)?;
+            let total = context.sum(&exps)?;
+            exps.iter().map(|e| context.div(e, &total)).collect()
+        })
+    }
+}
+
+/// `e^(x_i − max_j x_j)` of a nonempty row.
+pub(crate) fn shifted_exps<C: Context>(context: &C, x: &[C::Value]) -> Result<Vec<C::Value>, EvalError> {
+    let (first, rest) = x.split_first().ok_or(EvalError::Internal { what: "an empty row" })?;
+    let max = rest.iter().try_fold(first.clone(), |max, x| context.max(&max, x))?;
+    x.iter().map(|x| context.exp(&context.sub(x, &max)?)).collect()
+}
