@@ -22,16 +22,18 @@ pub struct Located {
     pub error: EvalError,
 }
 
-/// The outputs of the graph, by name, in the reading `context`. `visit` sees every node's value as it is computed.
-pub fn evaluate<C: Context>(
+/// The outputs of the graph, by name. `context(id)` is the reading of node `id`: one for the whole graph, except that
+/// reduction schedules may differ from node to node. `visit` sees every node's value as it is computed.
+pub fn evaluate<'a, C: Context + 'a>(
     graph: &CheckedGraph,
-    context: &C,
+    context: impl Fn(usize) -> &'a C,
     parameters: &Named<u32>,
     inputs: &Named<C::Value>,
     mut visit: impl FnMut(usize, &Tensor<C::Value>),
 ) -> Result<Named<C::Value>, Located> {
     let mut values: Vec<Option<Tensor<C::Value>>> = Vec::with_capacity(graph.nodes().len());
     for (id, node) in graph.nodes().iter().enumerate() {
+        let context = context(id);
         let at_node = |error| Located {
             node: id,
             op: node.op.name(),

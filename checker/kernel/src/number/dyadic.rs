@@ -301,6 +301,16 @@ impl Dyadic {
         Some((rounded, exact && fits))
     }
 
+    /// The value rounded in `direction` to a multiple of `2^exponent`; a value that already is one is unchanged.
+    pub fn to_grid(&self, exponent: i64, direction: Direction) -> Self {
+        if self.exponent >= exponent {
+            return self.clone();
+        }
+        // Below half the grid no bit of the mantissa is left to tell: a few bits stand for all of it.
+        let count = exponent.abs_diff(self.exponent).min(self.bits() + 2);
+        Dyadic::new(shift_right(&self.mantissa, count, direction).0, exponent)
+    }
+
     /// The greatest integer not above the value. The caller bounds the exponent: the result has `top` bits.
     pub fn floor(&self) -> BigInt {
         if self.exponent >= 0 {

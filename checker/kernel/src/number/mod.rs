@@ -1,5 +1,6 @@
 //! Exact numbers: what every reading computes with and what a certificate may write down.
 
+pub mod decimal;
 pub mod dyadic;
 pub mod exact;
 

@@ -1,0 +1,85 @@
+//! The command line.
+
+use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
+use tl_kernel::Limits;
+
+/// Decide certificates about neural networks: ACCEPTED (exit 0), REJECTED (1), DECLINED (2); 3 is usage or a file that cannot be read.
+#[derive(Debug, Parser)]
+#[command(name = "tl-check", version, about, max_term_width = 110)]
+pub(crate) struct Arguments {
+    /// Certificates, or folders that are searched for .json files
+    #[arg(required_unless_present_any = ["explain", "print_assumptions"])]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Import this model and speak of it: its graph and parameters must be those of every certificate
+    #[arg(long, value_name = "FILE.onnx")]
+    pub(crate) model: Option<PathBuf>,
+
+    /// Size that a symbolic batch dimension of --model is given
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) batch: usize,
+
+    /// How verdicts are printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+
+    /// Obligations decided at one time
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) jobs: usize,
+
+    /// Bits of precision at which an undecided claim is declined (32 to 4096)
+    #[arg(long, value_name = "B", default_value_t = Limits::default().precision, value_parser = clap::value_parser!(u64).range(32..=4096))]
+    pub(crate) max_precision: u64,
+
+    /// Largest certificate, in bytes of JSON
+    #[arg(long, value_name = "N", default_value_t = Limits::default().json_bytes)]
+    pub(crate) max_json_bytes: usize,
+
+    /// Largest tensor file, in bytes
+    #[arg(long, value_name = "N", default_value_t = Limits::default().file_bytes)]
+    pub(crate) max_file_bytes: usize,
+
+    /// Most nodes of a graph
+    #[arg(long, value_name = "N", default_value_t = Limits::default().nodes)]
+    pub(crate) max_nodes: usize,
+
+    /// Most elements alive at one time in an evaluation
+    #[arg(long, value_name = "N", default_value_t = Limits::default().elements)]
+    pub(crate) max_elements: usize,
+
+    /// Most scalar operations of one evaluation
+    #[arg(long, value_name = "N", default_value_t = Limits::default().work)]
+    pub(crate) max_work: u64,
+
+    /// Print the page of a diagnostic code, such as TL0231
+    #[arg(long, value_name = "CODE")]
+    pub(crate) explain: Option<String>,
+
+    /// Print what every verdict rests on
+    #[arg(long)]
+    pub(crate) print_assumptions: bool,
+}
+
+/// Forms of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A sentence a certificate on stdout, diagnostics on stderr.
+    Human,
+    /// One JSON array on stdout.
+    Json,
+}
+
+impl Arguments {
+    /// The limits that the options state.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            json_bytes: self.max_json_bytes,
+            file_bytes: self.max_file_bytes,
+            nodes: self.max_nodes,
+            elements: self.max_elements,
+            work: self.max_work,
+            precision: self.max_precision,
+        }
+    }
+}
