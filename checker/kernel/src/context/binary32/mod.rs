@@ -1,0 +1,9 @@
+//! `Binary32`.
+
+pub mod arithmetic;
+pub mod compare;
+pub mod convert;
+mod environment;
+pub mod word;
+
+pub use environment::{Environment, Flags, NanPolicy, RoundingMode};
