@@ -1,21 +1,24 @@
 //! What IEEE 754-2019 leaves to the user: the rounding direction (§4.3), the payload of a NaN result (§6.2.3), and the status flags (§7).
 
+use crate::ir::attributes::keywords;
 use std::ops::{BitOr, BitOrAssign};
 
-/// Rounding-direction attribute, IEEE 754-2019 §4.3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum RoundingMode {
-    /// To nearest, ties to the even significand (roundTiesToEven).
-    #[default]
-    NearestEven,
-    /// Towards zero (roundTowardZero).
-    TowardZero,
-    /// Towards −∞ (roundTowardNegative).
-    Down,
-    /// Towards +∞ (roundTowardPositive).
-    Up,
-    /// To nearest, ties away from zero (roundTiesToAway).
-    NearestAway,
+keywords! {
+    /// Rounding-direction attribute, IEEE 754-2019 §4.3.
+    #[derive(Default)]
+    pub enum RoundingMode {
+        /// To nearest, ties to the even significand (roundTiesToEven).
+        #[default]
+        NearestEven = "nearest_even",
+        /// Towards zero (roundTowardZero).
+        TowardZero = "toward_zero",
+        /// Towards −∞ (roundTowardNegative).
+        Down = "down",
+        /// Towards +∞ (roundTowardPositive).
+        Up = "up",
+        /// To nearest, ties away from zero (roundTiesToAway).
+        NearestAway = "nearest_away",
+    }
 }
 
 impl RoundingMode {
@@ -29,15 +32,17 @@ impl RoundingMode {
     ];
 }
 
-/// Which NaN an operation delivers; the standard recommends but does not prescribe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum NanPolicy {
-    /// Every NaN result is `7fc00000` (as on RISC-V, and on NVIDIA GPUs up to the payload).
-    #[default]
-    Canonical,
-    /// SSE on x86: the first operand that is a NaN, made quiet; `ffc00000` where no operand is one.
-    /// For `fma(x, y, z)` the operands count in the order x, y, z.
-    PropagateX86,
+keywords! {
+    /// Which NaN an operation delivers; the standard recommends but does not prescribe.
+    #[derive(Default)]
+    pub enum NanPolicy {
+        /// Every NaN result is `7fc00000` (as on RISC-V, and on NVIDIA GPUs up to the payload).
+        #[default]
+        Canonical = "canonical",
+        /// SSE on x86: the first operand that is a NaN, made quiet; `ffc00000` where no operand is one.
+        /// For `fma(x, y, z)` the operands count in the order x, y, z.
+        PropagateX86 = "propagate_x86",
+    }
 }
 
 /// The attributes under which an operation is performed.

@@ -14,6 +14,7 @@
 //! With `n = 0` the result is the bias where there is one, else `+0`. A padding term counts as a term; its operand is `+0`.
 
 use crate::context::EvalError;
+use crate::ir::attributes::keywords;
 use std::ops::Range;
 
 /// Deepest nesting of [`Order::Blocks`].
@@ -54,36 +55,41 @@ pub enum Order {
     },
 }
 
-/// How lanes `0 … w−1` are added into one value. A missing lane (there are fewer terms than lanes) leaves its partner as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Combine {
-    /// From the left: `a = lane₀`, `a = add(a, laneⱼ)`.
-    Sequential,
-    /// While `w > 1`: `h = ⌈w/2⌉`, `laneⱼ = add(laneⱼ, laneⱼ₊ₕ)` for `j < w − h`, `w = h` (fold the upper half onto the lower one).
-    Halving,
-    /// While `w > 1`: `laneⱼ = add(lane₂ⱼ, lane₂ⱼ₊₁)`, an odd last lane moves down, `w = ⌈w/2⌉` (neighbours, as horizontal adds do).
-    Adjacent,
+keywords! {
+    /// How lanes `0 … w−1` are added into one value. A missing lane (there are fewer terms than lanes) leaves its partner as it is.
+    pub enum Combine {
+        /// From the left: `a = lane₀`, `a = add(a, laneⱼ)`.
+        Sequential = "sequential",
+        /// While `w > 1`: `h = ⌈w/2⌉`, `laneⱼ = add(laneⱼ, laneⱼ₊ₕ)` for `j < w − h`, `w = h` (fold the upper half onto the lower one).
+        Halving = "halving",
+        /// While `w > 1`: `laneⱼ = add(lane₂ⱼ, lane₂ⱼ₊₁)`, an odd last lane moves down, `w = ⌈w/2⌉` (neighbours, as horizontal adds do).
+        Adjacent = "adjacent",
+    }
 }
 
-/// What a chain begins with, where no bias does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Start {
-    /// `begin(i) = product(i)`.
-    #[default]
-    FirstTerm,
-    /// `begin(i) = step(+0, i)`: a cleared accumulator. Differs from `FirstTerm` only in the sign of a zero result.
-    Zero,
+keywords! {
+    /// What a chain begins with, where no bias does.
+    #[derive(Default)]
+    pub enum Start {
+        /// `begin(i) = product(i)`.
+        #[default]
+        FirstTerm = "first_term",
+        /// `begin(i) = step(+0, i)`: a cleared accumulator. Differs from `FirstTerm` only in the sign of a zero result.
+        Zero = "zero",
+    }
 }
 
-/// Where the bias of an affine map enters, if there is one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum BiasPosition {
-    /// `begin(0) = step(bias, 0)`: the chain with term 0 begins with the bias; in `Tree` the leftmost term (from the root always left) takes the
-    /// part of term 0. In `Blocks` the sum of the outermost blocks begins with it instead: `a = bias`, `a = add(a, blockₖ)` for all `k`.
-    First,
-    /// `add(result, bias)`.
-    #[default]
-    Last,
+keywords! {
+    /// Where the bias of an affine map enters, if there is one.
+    #[derive(Default)]
+    pub enum BiasPosition {
+        /// `begin(0) = step(bias, 0)`: the chain with term 0 begins with the bias; in `Tree` the leftmost term (from the root always left) takes the
+        /// part of term 0. In `Blocks` the sum of the outermost blocks begins with it instead: `a = bias`, `a = add(a, blockₖ)` for all `k`.
+        First = "first",
+        /// `add(result, bias)`.
+        #[default]
+        Last = "last",
+    }
 }
 
 /// A complete description of a reduction.
