@@ -19,6 +19,13 @@ pub(crate) fn require_axis(
     Ok((*x).clone())
 }
 
+/// The numbers of elements before, along and after an axis; `None` when the shape has no such axis.
+pub(crate) fn around(shape: &Shape, axis: usize) -> Option<(usize, usize, usize)> {
+    let (before, rest) = shape.dimensions().split_at_checked(axis)?;
+    let (&extent, after) = rest.split_first()?;
+    Some((before.iter().product(), extent, after.iter().product()))
+}
+
 /// `f` applied to every line of the one parent along `axis`; `f` returns as many values as it is given.
 pub(crate) fn along<V: Clone>(
     parents: &[&Tensor<V>],
