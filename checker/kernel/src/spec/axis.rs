@@ -51,7 +51,7 @@ pub(crate) fn along<V: Clone>(
     Ok(out)
 }
 
-/// The shape rule of a reduction of one parent over `axes`, which are ascending axes of it, at least one (`constraint`).
+/// The shape rule of a reduction of one parent over `axes`, which are ascending axes of it (`constraint`).
 pub(crate) fn reduced(
     parents: &[&Shape],
     axes: &[usize],
@@ -63,9 +63,9 @@ pub(crate) fn reduced(
     };
     let ascending = axes.windows(2).all(|pair| pair[0] < pair[1]); // windows(2) yields pairs
     require(
-        ascending && axes.last().is_some_and(|&last| last < x.rank()),
+        ascending && axes.last().is_none_or(|&last| last < x.rank()),
         constraint,
-        || format!("the axes are not ascending axes of x {x}, at least one"),
+        || format!("the axes are not ascending axes of x {x}"),
     )?;
     let keep = |(axis, &extent): (usize, &usize)| match axes.contains(&axis) {
         true => keepdims.then_some(1),
