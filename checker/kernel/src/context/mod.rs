@@ -9,6 +9,7 @@
 
 pub mod binary32;
 pub mod rational;
+pub mod real;
 
 use crate::number::Exact;
 use thiserror::Error;
