@@ -9,7 +9,7 @@ use crate::ir::attributes::attributes;
 use crate::ir::{Shape, Tensor};
 use crate::spec::reduce::mean;
 use crate::spec::window::{over_windows, require_spatial};
-use crate::spec::{Fault, Operation, elements, shape_of, wrong_parents};
+use crate::spec::{Fault, Operation, elements, shape_of, sole, wrong_parents};
 
 attributes! {
     /// Mean over bins.
@@ -21,9 +21,7 @@ attributes! {
 
 impl Operation for AdaptiveAvgPool {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let (spatial, outer) = (x.rank().saturating_sub(2), x.dimensions().iter().take(2));
         require_spatial(spatial, &[&self.output], "adaptive_avg_pool_c1")?;
         shape_of(outer.chain(&self.output).copied().collect(), "adaptive_avg_pool_c2")

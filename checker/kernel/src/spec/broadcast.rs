@@ -6,7 +6,7 @@ use crate::context::{Context, EvalError};
 use crate::ir::attributes::attributes;
 use crate::ir::{Shape, Tensor};
 use crate::spec::rearrange::{rearrange, repeating_strides};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, wrong_parents};
+use crate::spec::{Fault, Operation, WRONG_PARENTS, require, sole, wrong_parents};
 
 attributes! {
     /// x repeated to `shape`.
@@ -18,9 +18,7 @@ attributes! {
 
 impl Operation for Broadcast {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let mut aligned = x.dimensions().iter().rev().zip(self.shape.dimensions().iter().rev());
         require(x.rank() <= self.shape.rank() && aligned.all(|(&from, &to)| from == to || from == 1), "broadcast_c1", || {
             format!("x {x} does not repeat to {}", self.shape)
@@ -29,9 +27,7 @@ impl Operation for Broadcast {
     }
 
     fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
-        let [x] = parents else {
-            return Err(WRONG_PARENTS);
-        };
+        let x = sole(parents).ok_or(WRONG_PARENTS)?;
         let strides = repeating_strides(x.shape(), shape.rank());
         rearrange(parents, shape.dimensions(), None, |_, axis, i| Some(strides.get(axis)? * i))
     }

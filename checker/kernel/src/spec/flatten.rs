@@ -6,7 +6,7 @@ use crate::context::{Context, EvalError};
 use crate::ir::attributes::attributes;
 use crate::ir::{Shape, Tensor};
 use crate::spec::rearrange::unchanged;
-use crate::spec::{Fault, Operation, shape_of, wrong_parents};
+use crate::spec::{Fault, Operation, shape_of, sole, wrong_parents};
 
 attributes! {
     /// The axes `first_axis ..= last_axis` as one.
@@ -20,9 +20,7 @@ attributes! {
 
 impl Operation for Flatten {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let run = x.dimensions().get(..=self.last_axis).and_then(|upto| upto.split_at_checked(self.first_axis));
         match run {
             Some((before, run)) if !run.is_empty() => {

@@ -8,7 +8,7 @@ use crate::ir::attributes::attributes;
 use crate::ir::{Shape, Tensor};
 use crate::spec::axis::around;
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, shape_of, wrong_parents};
+use crate::spec::{Fault, Operation, WRONG_PARENTS, require, shape_of, sole, wrong_parents};
 
 attributes! {
     /// The positions `indices` along `axis`.
@@ -24,9 +24,7 @@ attributes! {
 
 impl Operation for Gather {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let (Some(&extent), Some(before)) = (x.dimensions().get(self.axis), x.dimensions().get(..self.axis)) else {
             return Err(Fault::new("gather_c1", format!("axis {} of x {x}", self.axis)));
         };
@@ -41,9 +39,7 @@ impl Operation for Gather {
     }
 
     fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
-        let [x] = parents else {
-            return Err(WRONG_PARENTS);
-        };
+        let x = sole(parents).ok_or(WRONG_PARENTS)?;
         let (outer, extent, inner) = around(x.shape(), self.axis).ok_or(WRONG_PARENTS)?;
         rearrange(parents, &[outer, self.indices.len(), inner], None, |_, axis, i| match axis {
             0 => Some(i * extent * inner),

@@ -88,6 +88,14 @@ pub(crate) fn wrong_parents() -> Fault {
     )
 }
 
+/// The parent of an operation that takes one.
+pub(crate) fn sole<'a, T>(parents: &[&'a T]) -> Option<&'a T> {
+    match parents {
+        [x] => Some(x),
+        _ => None,
+    }
+}
+
 macro_rules! ops {
     ($($keyword:ident => $file:ident::$variant:ident, $arity:expr;)*) => {
         $(pub mod $file;)*

@@ -9,7 +9,7 @@ use crate::ir::attributes::{attributes, keywords};
 use crate::ir::{Shape, Tensor};
 use crate::number::Exact;
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, shape_of, wrong_parents};
+use crate::spec::{Fault, Operation, WRONG_PARENTS, require, shape_of, sole, wrong_parents};
 
 keywords! {
     /// What the added cells hold.
@@ -41,9 +41,7 @@ attributes! {
 
 impl Operation for Pad {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let lengths = [self.before.len(), self.after.len()];
         require(lengths == [x.rank(); 2], "pad_c1", || format!("lists of {lengths:?} entries for x {x}"))?;
         let constants = usize::from(self.mode == PadMode::Constant);
@@ -62,9 +60,7 @@ impl Operation for Pad {
     }
 
     fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
-        let [x] = parents else {
-            return Err(WRONG_PARENTS);
-        };
+        let x = sole(parents).ok_or(WRONG_PARENTS)?;
         let fill = self.value.first().map(|value| context.constant(value)).transpose()?;
         rearrange(parents, shape.dimensions(), fill.as_ref(), |strides, axis, i| {
             let (&n, &before) = (x.dimensions().get(axis)?, self.before.get(axis)?);

@@ -6,7 +6,7 @@ use crate::context::{Context, EvalError};
 use crate::ir::attributes::attributes;
 use crate::ir::{Shape, Tensor};
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, shape_of, wrong_parents};
+use crate::spec::{Fault, Operation, shape_of, sole, wrong_parents};
 
 attributes! {
     /// The axes in the order `order`.
@@ -18,9 +18,7 @@ attributes! {
 
 impl Operation for Permute {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let repeated = |(i, axis)| self.order.iter().take(i).any(|earlier| earlier == axis);
         let dimensions: Option<Vec<usize>> = self.order.iter().map(|&axis| x.dimensions().get(axis).copied()).collect();
         match dimensions {

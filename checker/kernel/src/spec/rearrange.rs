@@ -5,7 +5,7 @@
 
 use crate::context::EvalError;
 use crate::ir::{Shape, Tensor};
-use crate::spec::WRONG_PARENTS;
+use crate::spec::{WRONG_PARENTS, sole};
 
 /// The sum over the axes of `at(axis, coordinate)` at a row-major `position` of these dimensions; `None` where one term is.
 pub(crate) fn locate(
@@ -29,9 +29,7 @@ pub(crate) fn rearrange<V: Clone>(
     fill: Option<&V>,
     at: impl Fn(&[usize], usize, usize) -> Option<usize>,
 ) -> Result<Vec<V>, EvalError> {
-    let [x] = parents else {
-        return Err(WRONG_PARENTS);
-    };
+    let x = sole(parents).ok_or(WRONG_PARENTS)?;
     let strides = x.shape().strides();
     let value = |position| {
         let place = locate(dimensions, position, |axis, i| at(&strides, axis, i));

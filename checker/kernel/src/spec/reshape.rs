@@ -6,7 +6,7 @@ use crate::context::{Context, EvalError};
 use crate::ir::attributes::attributes;
 use crate::ir::{Shape, Tensor};
 use crate::spec::rearrange::unchanged;
-use crate::spec::{Fault, Operation, require, wrong_parents};
+use crate::spec::{Fault, Operation, require, sole, wrong_parents};
 
 attributes! {
     /// The values of x in `shape`.
@@ -18,9 +18,7 @@ attributes! {
 
 impl Operation for Reshape {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         require(x.elements() == self.shape.elements(), "reshape_c1", || format!("x {x} does not fill {}", self.shape))?;
         Ok(self.shape.clone())
     }

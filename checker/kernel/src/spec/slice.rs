@@ -7,7 +7,7 @@ use crate::context::{Context, EvalError};
 use crate::ir::attributes::attributes;
 use crate::ir::{Shape, Tensor};
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, require, shape_of, wrong_parents};
+use crate::spec::{Fault, Operation, require, shape_of, sole, wrong_parents};
 
 attributes! {
     /// The selection; the lists have one entry per axis, and nothing is counted from the back or clipped.
@@ -31,9 +31,7 @@ fn count(n: usize, start: usize, end: i64, step: i64) -> Option<usize> {
 
 impl Operation for Slice {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let lengths = [self.start.len(), self.end.len(), self.step.len()];
         require(lengths == [x.rank(); 3], "slice_c1", || format!("lists of {lengths:?} entries for x {x}"))?;
         let axes = x.dimensions().iter().zip(&self.start).zip(&self.end).zip(&self.step);

@@ -6,7 +6,7 @@ use crate::context::{Context, EvalError};
 use crate::ir::attributes::attributes;
 use crate::ir::{Shape, Tensor};
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, require, shape_of, wrong_parents};
+use crate::spec::{Fault, Operation, require, shape_of, sole, wrong_parents};
 
 attributes! {
     /// The axes `first` and `second` exchanged.
@@ -20,9 +20,7 @@ attributes! {
 
 impl Operation for Transpose {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         require(self.first.max(self.second) < x.rank(), "transpose_c1", || {
             format!("axes {} and {} of x {x}", self.first, self.second)
         })?;

@@ -12,7 +12,7 @@ use crate::ir::attributes::{attributes, keywords};
 use crate::ir::{Shape, Tensor};
 use crate::number::Exact;
 use crate::spec::window::{over_windows, require_spatial};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, elements, require, shape_of, wrong_parents};
+use crate::spec::{Fault, Operation, WRONG_PARENTS, elements, require, shape_of, sole, wrong_parents};
 
 keywords! {
     /// How the cells around a coordinate make a value.
@@ -102,9 +102,7 @@ impl Upsample {
 
 impl Operation for Upsample {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let spatial = x.rank().saturating_sub(2);
         require_spatial(spatial, &[&self.size], "upsample_c1")?;
         require(self.scale.len() == spatial, "upsample_c1", || format!("{} scales for {spatial} spatial axes", self.scale.len()))?;
