@@ -4,10 +4,9 @@
 //! the product of the bins. Shapes: x [N, C, spatial..] → y [N, C, output..].
 //! Constraints: adaptive_avg_pool_c1, adaptive_avg_pool_c2 (`spec-tests/ops/adaptive_avg_pool.md`).
 
-use crate::spec::reduce::mean;
-use crate::spec::window::over_windows;
-use crate::spec::window::require_spatial;
 use crate::spec::prelude::*;
+use crate::spec::reduce::mean;
+use crate::spec::window::{over_windows, require_spatial};
 
 attributes! {
     /// Mean over bins.
@@ -19,9 +18,7 @@ attributes! {
 
 impl Operation for AdaptiveAvgPool {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let (spatial, outer) = (x.rank().saturating_sub(2), x.dimensions().iter().take(2));
         require_spatial(spatial, &[&self.output], "adaptive_avg_pool_c1")?;
         shape_of(outer.chain(&self.output).copied().collect(), "adaptive_avg_pool_c2")

@@ -2,8 +2,7 @@
 //!
 //! Value: `min(max(x, lo), hi)`, so `hi` wins where `lo > hi`. Constraints: clamp_c1 (`spec-tests/ops/clamp.md`).
 
-use crate::spec::elementwise::map;
-use crate::spec::elementwise::same_shape;
+use crate::spec::elementwise::{map, same_shape};
 use crate::spec::prelude::*;
 
 attributes! {

@@ -5,12 +5,9 @@
 //! Shapes: x [N, C, spatial..], weight [O, C/groups, kernel..], bias [O] (may be absent) → y [N, O, out..].
 //! Constraints: conv_c1 … conv_c6 (`spec-tests/ops/conv.md`).
 
-use crate::context::PADDING;
-use crate::context::Rows;
-use crate::spec::window::Sliding;
-use crate::spec::window::product;
-use crate::spec::window::unravel;
+use crate::context::{PADDING, Rows};
 use crate::spec::prelude::*;
+use crate::spec::window::{Sliding, product, unravel};
 
 attributes! {
     /// Convolution; the lists have one entry per spatial axis.

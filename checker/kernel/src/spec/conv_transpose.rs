@@ -6,12 +6,10 @@
 //! Shapes: x [N, C, spatial..], weight [C, O/groups, kernel..], bias [O] (may be absent) → y [N, O, out..].
 //! Constraints: conv_transpose_c1 … conv_transpose_c6 (`spec-tests/ops/conv_transpose.md`).
 
-use crate::spec::conv::Planes;
-use crate::spec::conv::Side;
-use crate::spec::conv::grouped_dots;
+use crate::spec::conv::{Planes, Side, grouped_dots};
+use crate::spec::prelude::*;
 use crate::spec::rearrange::rearrange;
 use crate::spec::window::require_spatial;
-use crate::spec::prelude::*;
 
 attributes! {
     /// Transposed convolution; the lists have one entry per spatial axis.

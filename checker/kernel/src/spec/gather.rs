@@ -4,8 +4,8 @@
 //! Constraints: gather_c1 … gather_c4 (`spec-tests/ops/gather.md`).
 
 use crate::spec::axis::around;
-use crate::spec::rearrange::rearrange;
 use crate::spec::prelude::*;
+use crate::spec::rearrange::rearrange;
 
 attributes! {
     /// The positions `indices` along `axis`.
@@ -21,9 +21,7 @@ attributes! {
 
 impl Operation for Gather {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let (Some(&extent), Some(before)) = (x.dimensions().get(self.axis), x.dimensions().get(..self.axis)) else {
             return Err(Fault::new("gather_c1", format!("axis {} of x {x}", self.axis)));
         };
@@ -38,9 +36,7 @@ impl Operation for Gather {
     }
 
     fn value<C: Context>(&self, _: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
-        let [x] = parents else {
-            return Err(WRONG_PARENTS);
-        };
+        let x = sole(parents).ok_or(WRONG_PARENTS)?;
         let (outer, extent, inner) = around(x.shape(), self.axis).ok_or(WRONG_PARENTS)?;
         rearrange(parents, &[outer, self.indices.len(), inner], None, |_, axis, i| match axis {
             0 => Some(i * extent * inner),

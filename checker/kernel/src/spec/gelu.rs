@@ -5,9 +5,7 @@
 //! The two forms are different functions: they part by up to 4.8e-4.
 
 use crate::ir::attributes::keywords;
-use crate::spec::elementwise::map;
-use crate::spec::elementwise::same_shape;
-use crate::spec::elementwise::square;
+use crate::spec::elementwise::{map, same_shape, square};
 use crate::spec::prelude::*;
 
 keywords! {

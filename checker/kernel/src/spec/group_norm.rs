@@ -4,9 +4,7 @@
 //! channels; the order of operations is that of `normalise`. Shapes: x [N, C, ..], weight and bias [C] (may be absent) → the shape of x.
 //! Constraints: group_norm_c1 … group_norm_c4 (`spec-tests/ops/group_norm.md`).
 
-use crate::spec::normalise::Normalise;
-use crate::spec::normalise::require_affine;
-use crate::spec::normalise::require_epsilon;
+use crate::spec::normalise::{Normalise, require_affine, require_epsilon};
 use crate::spec::prelude::*;
 
 attributes! {

@@ -2,8 +2,7 @@
 //!
 //! Value: `min(α·x + β, 1)`, then the greater of that and +0.
 
-use crate::spec::elementwise::map;
-use crate::spec::elementwise::same_shape;
+use crate::spec::elementwise::{map, same_shape};
 use crate::spec::prelude::*;
 
 attributes! {

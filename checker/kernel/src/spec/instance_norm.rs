@@ -5,8 +5,7 @@
 //! Constraints: instance_norm_c1 … instance_norm_c3 (`spec-tests/ops/instance_norm.md`).
 
 use crate::spec::group_norm::grouped;
-use crate::spec::normalise::require_affine;
-use crate::spec::normalise::require_epsilon;
+use crate::spec::normalise::{require_affine, require_epsilon};
 use crate::spec::prelude::*;
 
 attributes! {

@@ -4,9 +4,7 @@
 //! `normalise`. Shapes: x, weight and bias [the dimensions from `axis` on] (may be absent) → the shape of x.
 //! Constraints: layer_norm_c1 … layer_norm_c3 (`spec-tests/ops/layer_norm.md`).
 
-use crate::spec::normalise::Normalise;
-use crate::spec::normalise::require_affine;
-use crate::spec::normalise::require_epsilon;
+use crate::spec::normalise::{Normalise, require_affine, require_epsilon};
 use crate::spec::prelude::*;
 
 attributes! {

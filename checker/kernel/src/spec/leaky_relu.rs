@@ -2,8 +2,7 @@
 //!
 //! Value: `max(x, 0) + slope · min(x, 0)`, in this order of operations; no branch, so every reading has it (`spec-tests/ops/leaky_relu.md`).
 
-use crate::spec::elementwise::map;
-use crate::spec::elementwise::same_shape;
+use crate::spec::elementwise::{map, same_shape};
 use crate::spec::prelude::*;
 
 attributes! {

@@ -3,11 +3,9 @@
 //! Value: `(x_i − m) − ln Σ_j e^(x_j − m)` with `m = max_j x_j`, in this order of operations; over ℝ it does not depend on `m`.
 //! Shapes: x → the same shape. Constraints: log_softmax_c1 (`spec-tests/ops/log_softmax.md`).
 
-use crate::spec::axis::along;
-use crate::spec::axis::require_axis;
-use crate::spec::softmax::exps;
-use crate::spec::softmax::shifted;
+use crate::spec::axis::{along, require_axis};
 use crate::spec::prelude::*;
+use crate::spec::softmax::{exps, shifted};
 
 attributes! {
     /// The logarithm of softmax along `axis`.

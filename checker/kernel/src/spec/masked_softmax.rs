@@ -6,12 +6,10 @@
 //! Shapes: x, mask of the same shape → the same shape. Constraints: masked_softmax_c1, masked_softmax_c2 (`spec-tests/ops/masked_softmax.md`).
 
 use crate::ir::attributes::keywords;
-use crate::spec::axis::along;
-use crate::spec::axis::require_axis;
+use crate::spec::axis::{along, require_axis};
 use crate::spec::elementwise::equal_shapes;
-use crate::spec::softmax::exps;
-use crate::spec::softmax::shifted;
 use crate::spec::prelude::*;
+use crate::spec::softmax::{exps, shifted};
 
 keywords! {
     /// What a row without an allowed position gives.

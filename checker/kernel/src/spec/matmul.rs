@@ -5,9 +5,8 @@
 //! dimension is dropped from the result. Constraints: matmul_c1 … matmul_c4 (`spec-tests/ops/matmul.md`).
 
 use crate::context::Rows;
-use crate::spec::rearrange::locate;
-use crate::spec::rearrange::repeating_strides;
 use crate::spec::prelude::*;
+use crate::spec::rearrange::{locate, repeating_strides};
 
 attributes! {
     /// The matrix product; it has no attributes.

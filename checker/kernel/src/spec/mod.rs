@@ -91,13 +91,21 @@ pub(crate) fn wrong_parents() -> Fault {
 /// What the file of every operation needs.
 mod prelude {
     pub(super) use super::{
-        Fault, Operation, Parents, Values, WRONG_PARENTS, elements, require, shape_of,
+        Fault, Operation, Parents, Values, WRONG_PARENTS, elements, require, shape_of, sole,
         wrong_parents,
     };
     pub(super) use crate::context::{Context, EvalError};
     pub(super) use crate::ir::attributes::attributes;
     pub(super) use crate::ir::{Shape, Tensor};
     pub(super) use crate::number::Exact;
+}
+
+/// The parent of an operation that takes one.
+pub(crate) fn sole<'a, T>(parents: &[&'a T]) -> Option<&'a T> {
+    match parents {
+        [x] => Some(x),
+        _ => None,
+    }
 }
 
 macro_rules! ops {

@@ -5,8 +5,8 @@
 //! Constraints: pad_c1 … pad_c4 (`spec-tests/ops/pad.md`).
 
 use crate::ir::attributes::keywords;
-use crate::spec::rearrange::rearrange;
 use crate::spec::prelude::*;
+use crate::spec::rearrange::rearrange;
 
 keywords! {
     /// What the added cells hold.
@@ -38,9 +38,7 @@ attributes! {
 
 impl Operation for Pad {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let lengths = [self.before.len(), self.after.len()];
         require(lengths == [x.rank(); 2], "pad_c1", || format!("lists of {lengths:?} entries for x {x}"))?;
         let constants = usize::from(self.mode == PadMode::Constant);
@@ -59,9 +57,7 @@ impl Operation for Pad {
     }
 
     fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        let [x] = parents else {
-            return Err(WRONG_PARENTS);
-        };
+        let x = sole(parents).ok_or(WRONG_PARENTS)?;
         let fill = self.value.first().map(|value| context.constant(value)).transpose()?;
         rearrange(parents, shape.dimensions(), fill.as_ref(), |strides, axis, i| {
             let (&n, &before) = (x.dimensions().get(axis)?, self.before.get(axis)?);

@@ -2,8 +2,8 @@
 //!
 //! Value: axis i of the result is axis `order[i]` of x. Constraints: permute_c1 (`spec-tests/ops/permute.md`).
 
-use crate::spec::rearrange::rearrange;
 use crate::spec::prelude::*;
+use crate::spec::rearrange::rearrange;
 
 attributes! {
     /// The axes in the order `order`.
@@ -15,9 +15,7 @@ attributes! {
 
 impl Operation for Permute {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let repeated = |(i, axis)| self.order.iter().take(i).any(|earlier| earlier == axis);
         let dimensions: Option<Vec<usize>> = self.order.iter().map(|&axis| x.dimensions().get(axis).copied()).collect();
         match dimensions {

@@ -27,9 +27,7 @@ pub(crate) fn rearrange<V: Clone>(
     fill: Option<&V>,
     at: impl Fn(&[usize], usize, usize) -> Option<usize>,
 ) -> Result<Vec<V>, EvalError> {
-    let [x] = parents else {
-        return Err(WRONG_PARENTS);
-    };
+    let x = sole(parents).ok_or(WRONG_PARENTS)?;
     let strides = x.shape().strides();
     let value = |position| {
         let place = locate(dimensions, position, |axis, i| at(&strides, axis, i));

@@ -2,8 +2,8 @@
 //!
 //! Shapes: x → `shape`. Constraints: reshape_c1 (`spec-tests/ops/reshape.md`).
 
-use crate::spec::rearrange::unchanged;
 use crate::spec::prelude::*;
+use crate::spec::rearrange::unchanged;
 
 attributes! {
     /// The values of x in `shape`.
@@ -15,9 +15,7 @@ attributes! {
 
 impl Operation for Reshape {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         require(x.elements() == self.shape.elements(), "reshape_c1", || format!("x {x} does not fill {}", self.shape))?;
         Ok(self.shape.clone())
     }

@@ -4,9 +4,7 @@
 //! Shapes: x, weight [the dimensions from `axis` on] (may be absent) → the shape of x.
 //! Constraints: rms_norm_c1 … rms_norm_c3 (`spec-tests/ops/rms_norm.md`).
 
-use crate::spec::normalise::Normalise;
-use crate::spec::normalise::require_affine;
-use crate::spec::normalise::require_epsilon;
+use crate::spec::normalise::{Normalise, require_affine, require_epsilon};
 use crate::spec::prelude::*;
 
 attributes! {

@@ -2,8 +2,7 @@
 //!
 //! Value: `factor · x`; `Binary32` rounds the factor once, then the product (`spec-tests/ops/scale.md`).
 
-use crate::spec::elementwise::map;
-use crate::spec::elementwise::same_shape;
+use crate::spec::elementwise::{map, same_shape};
 use crate::spec::prelude::*;
 
 attributes! {

@@ -3,8 +3,8 @@
 //! Value: along each axis the positions start, start + step, … before `end` (after it, where the step is negative).
 //! Constraints: slice_c1 … slice_c3 (`spec-tests/ops/slice.md`).
 
-use crate::spec::rearrange::rearrange;
 use crate::spec::prelude::*;
+use crate::spec::rearrange::rearrange;
 
 attributes! {
     /// The selection; the lists have one entry per axis, and nothing is counted from the back or clipped.
@@ -28,9 +28,7 @@ fn count(n: usize, start: usize, end: i64, step: i64) -> Option<usize> {
 
 impl Operation for Slice {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let lengths = [self.start.len(), self.end.len(), self.step.len()];
         require(lengths == [x.rank(); 3], "slice_c1", || format!("lists of {lengths:?} entries for x {x}"))?;
         let axes = x.dimensions().iter().zip(&self.start).zip(&self.end).zip(&self.step);

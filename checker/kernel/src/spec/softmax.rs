@@ -3,8 +3,7 @@
 //! Value: `e^(x_i − m) / Σ_j e^(x_j − m)` with `m = max_j x_j`, in this order of operations; over ℝ it does not depend on `m`.
 //! Shapes: x → the same shape. Constraints: softmax_c1 (`spec-tests/ops/softmax.md`).
 
-use crate::spec::axis::along;
-use crate::spec::axis::require_axis;
+use crate::spec::axis::{along, require_axis};
 use crate::spec::prelude::*;
 
 attributes! {

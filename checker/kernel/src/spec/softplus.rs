@@ -3,8 +3,7 @@
 //! Value: with z = β·x, `(max(z, 0) + ln(1 + e^(−|z|))) / β`, in this order of operations: no exponential overflows, and no threshold is needed.
 //! Constraints: softplus_c1 (`spec-tests/ops/softplus.md`).
 
-use crate::spec::elementwise::map;
-use crate::spec::elementwise::same_shape;
+use crate::spec::elementwise::{map, same_shape};
 use crate::spec::prelude::*;
 
 attributes! {

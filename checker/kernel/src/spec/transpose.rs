@@ -2,8 +2,8 @@
 //!
 //! Value: y[.., i, .., j, ..] = x[.., j, .., i, ..]. Constraints: transpose_c1 (`spec-tests/ops/transpose.md`).
 
-use crate::spec::rearrange::rearrange;
 use crate::spec::prelude::*;
+use crate::spec::rearrange::rearrange;
 
 attributes! {
     /// The axes `first` and `second` exchanged.
@@ -17,9 +17,7 @@ attributes! {
 
 impl Operation for Transpose {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         require(self.first.max(self.second) < x.rank(), "transpose_c1", || {
             format!("axes {} and {} of x {x}", self.first, self.second)
         })?;

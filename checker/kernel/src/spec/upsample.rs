@@ -8,9 +8,8 @@
 //! Shapes: x [N, C, spatial..] → y [N, C, size..]. Constraints: upsample_c1 … upsample_c3 (`spec-tests/ops/upsample.md`).
 
 use crate::ir::attributes::keywords;
-use crate::spec::window::over_windows;
-use crate::spec::window::require_spatial;
 use crate::spec::prelude::*;
+use crate::spec::window::{over_windows, require_spatial};
 
 keywords! {
     /// How the cells around a coordinate make a value.
@@ -100,9 +99,7 @@ impl Upsample {
 
 impl Operation for Upsample {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let spatial = x.rank().saturating_sub(2);
         require_spatial(spatial, &[&self.size], "upsample_c1")?;
         require(self.scale.len() == spatial, "upsample_c1", || format!("{} scales for {spatial} spatial axes", self.scale.len()))?;

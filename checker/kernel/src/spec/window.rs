@@ -80,9 +80,7 @@ impl Sliding<'_> {
         seen: &'static str,
         whole: &'static str,
     ) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let &[batch, channels, ref input @ ..] = x.dimensions() else {
             return Err(Fault::new(rule, format!("x {x} has no spatial axis")));
         };
@@ -216,3 +214,42 @@ pub(crate) fn over_windows<V: Clone>(
     }
     Ok(out)
 }
+
+/// Declares the attributes of a pool: those of its windows, then its own.
+macro_rules! pool {
+    ($(#[$meta:meta])* pub struct $name:ident { $($own:tt)* }) => {
+        $crate::ir::attributes::attributes! {
+            $(#[$meta])*
+            pub struct $name {
+                /// Cells of the window.
+                pub kernel: Vec<usize>,
+                /// Step between output positions.
+                pub stride: Vec<usize>,
+                /// Step between window cells.
+                pub dilation: Vec<usize>,
+                /// Padding before the first cell.
+                pub pad_before: Vec<usize>,
+                /// Padding after the last cell.
+                pub pad_after: Vec<usize>,
+                /// Whether a last, partial window counts.
+                pub ceil_mode: bool,
+                $($own)*
+            }
+        }
+
+        impl $name {
+            fn sliding(&self) -> $crate::spec::window::Sliding<'_> {
+                $crate::spec::window::Sliding {
+                    kernel: &self.kernel,
+                    stride: &self.stride,
+                    dilation: &self.dilation,
+                    before: &self.pad_before,
+                    after: &self.pad_after,
+                    ceiling: self.ceil_mode,
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use pool;
