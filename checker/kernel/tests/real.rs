@@ -128,7 +128,8 @@ fn fat(mid: Dyadic, exponent: i64) -> Ball {
 #[test]
 fn rational_values_at_rational_points_are_exact() {
     let real = Real::new(64);
-    let cases: &[(&str, &[(i64, i64)], (i64, i64))] = &[
+    type Parts = (i64, i64);
+    let cases: &[(&str, &[Parts], Parts)] = &[
         ("exp", &[(0, 0)], (1, 0)),
         ("expm1", &[(0, 0)], (0, 0)),
         ("exp2", &[(-1000, 0)], (1, -1000)),

@@ -8,6 +8,7 @@
 //! by containment for `Real` and `Interval`, by one IEEE 754 rounding for `Binary32` — and `Err` says why there is no such `v`.
 
 pub mod binary32;
+pub mod interval;
 pub mod rational;
 pub mod real;
 

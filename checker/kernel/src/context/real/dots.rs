@@ -40,10 +40,10 @@ pub(super) fn sum(terms: impl Iterator<Item = Ball>, precision: u64) -> Ball {
         let mid = term.mid();
         total += mid.scaled(floor.saturating_neg()).floor();
         lost += u64::from(!mid.is_zero() && mid.exponent() < floor);
-        rad = rad.add(term.mag());
+        rad = rad + term.mag();
     }
     let mid = Dyadic::new(total, floor).round(precision, Direction::Nearest);
-    Ball::rounded(mid, rad.add(Mag::new(lost, floor)))
+    Ball::rounded(mid, rad + Mag::new(lost, floor))
 }
 
 /// All dot products of a left with a right row, as [`crate::context::Context::dots`] orders them.
@@ -166,10 +166,10 @@ impl Row {
     fn dot(&self, other: &Self, bias: Option<&Ball>, precision: u64) -> Option<Ball> {
         let exponent = self.floor.saturating_add(other.floor);
         let total = Dyadic::new(self.products(other), exponent);
-        let mut rad = weighted(&self.radii, &other.sizes)
-            .scaled(self.radii_floor + (other.top - SIZE))
-            .add(weighted(&other.radii, &self.sizes).scaled(other.radii_floor + (self.top - SIZE)))
-            .add(weighted(&self.radii, &other.radii).scaled(self.radii_floor + other.radii_floor));
+        let (scale, other_scale) = (self.top - SIZE, other.top - SIZE);
+        let rad = weighted(&self.radii, &other.sizes).scaled(self.radii_floor + other_scale)
+            + weighted(&self.sizes, &other.radii).scaled(scale + other.radii_floor)
+            + weighted(&self.radii, &other.radii).scaled(self.radii_floor + other.radii_floor);
         // |xy − x'y'| ≤ |x − x'| |y| + |x'| |y − y'|, the differences below one unit of the floor.
         let mut lost = Mag::ZERO;
         let terms = u64::try_from(self.terms).ok()?;
@@ -177,18 +177,17 @@ impl Row {
             (self.cut, self.floor + other.top),
             (other.cut, self.top + other.floor),
         ] {
-            lost = lost.add(Mag::new(terms * u64::from(cut), exponent));
+            lost = lost + Mag::new(terms * u64::from(cut), exponent);
         }
         let bits = i64::try_from(precision).ok()?;
         let tolerated = total.top().map(|top| top - bits).max(rad.top());
         if lost.top() > tolerated.map(|top| top - 4) {
             return None;
         }
-        rad = rad.add(lost);
         let zero = Dyadic::zero();
         let (shift, extra) = bias.map_or((&zero, Mag::ZERO), |bias| (bias.mid(), bias.mag()));
         let mid = total.add_rounded(shift, precision, Direction::Nearest);
-        Some(Ball::rounded(mid, rad.add(extra)))
+        Some(Ball::rounded(mid, rad + lost + extra))
     }
 
     /// `Σ_t x_t y_t` of the integers.
