@@ -1,5 +1,7 @@
 //! `Binary32` against definitions: special values of the standard, roundings of rational numbers, and inequalities that replace an evaluation.
 
+#![allow(clippy::expect_used, reason = "a test stops at the first surprise")]
+
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use tl_kernel::context::binary32::arithmetic::{add, cbrt, div, fma, mul, rem, rsqrt, sqrt};
