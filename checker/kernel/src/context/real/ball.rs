@@ -21,7 +21,7 @@ pub struct Ball {
 }
 
 impl Ball {
-    /// The single number `x`.
+    /// The single number `x`, its exponents within `2^±EXPONENT_LIMIT`.
     pub fn exact(x: Dyadic) -> Self {
         Ball {
             mid: x,
@@ -37,7 +37,7 @@ impl Ball {
                 rad: Mag::power_of_two(m.saturating_sub(SPAN)),
             },
             (Some(m), Some(r)) if r.saturating_sub(m) > SPAN => Ball {
-                rad: rad.add(Mag::above(&mid)),
+                rad: rad + Mag::above(&mid),
                 mid: Dyadic::zero(),
             },
             _ => Ball { mid, rad },
@@ -52,7 +52,7 @@ impl Ball {
             |end: &Dyadic| Mag::above(&end.add_rounded(&mid.neg(), 32, Direction::Nearest).0);
         // Rounding to nearest at 32 bits loses at most one part in 2^32, less than the slack of the second summand.
         let rad = distance(lo).max(distance(hi));
-        Ball::new(mid, rad.add(rad.scaled(-31)))
+        Ball::new(mid, rad + rad.scaled(-31))
     }
 
     /// `mid`, which is the exact result rounded to nearest (or `exact`), with that rounding error added to `rad`.
@@ -62,7 +62,7 @@ impl Ball {
         } else {
             Mag::power_of_two(mid.exponent().saturating_sub(1))
         };
-        Ball::new(mid, rad.add(rounding))
+        Ball::new(mid, rad + rounding)
     }
 
     /// `value · 2^exponent`, known to within `error` units of `2^exponent`, rounded to `precision` bits.
@@ -98,7 +98,7 @@ impl Ball {
 
     /// An upper bound of `|x|` over the ball.
     pub(super) fn magnitude(&self) -> Mag {
-        Mag::above(&self.mid).add(self.rad)
+        Mag::above(&self.mid) + self.rad
     }
 
     /// A lower bound of `|x|` over the ball; zero when the ball contains zero (or nearly does).
@@ -171,14 +171,14 @@ impl Ball {
     /// The ball with `extra` added to its radius.
     #[must_use]
     pub(super) fn widened(self, extra: Mag) -> Self {
-        Ball::new(self.mid, self.rad.add(extra))
+        Ball::new(self.mid, self.rad + extra)
     }
 
     /// The same set or a slightly larger one, with a midpoint of at most `precision` bits.
     #[must_use]
-    pub fn round(&self, precision: u64) -> Self {
+    pub fn round(self, precision: u64) -> Self {
         if self.mid.bits() <= precision {
-            return self.clone();
+            return self;
         }
         Ball::rounded(self.mid.round(precision, Direction::Nearest), self.rad)
     }
@@ -221,7 +221,7 @@ impl Ball {
         let mid = self
             .mid
             .add_rounded(&other.mid, precision, Direction::Nearest);
-        Ball::rounded(mid, self.rad.add(other.rad))
+        Ball::rounded(mid, self.rad + other.rad)
     }
 
     /// `x − y`.
@@ -244,10 +244,10 @@ impl Ball {
         let (r, s) = (self.rad, other.rad);
         let mut rad = Mag::ZERO;
         if !s.is_zero() {
-            rad = Mag::above(&self.mid).mul(s);
+            rad = Mag::above(&self.mid) * s;
         }
         if !r.is_zero() {
-            rad = rad.add(other.magnitude().mul(r));
+            rad = rad + other.magnitude() * r;
         }
         rad
     }
@@ -259,13 +259,11 @@ impl Ball {
         let quotient = self
             .mid
             .div_rounded(&other.mid, precision, Direction::Nearest)?;
-        let numerator = if other.is_exact() {
-            self.rad
-        } else {
-            let unit = Mag::power_of_two(quotient.0.exponent());
-            let bound = Mag::above(&quotient.0).add(if quotient.1 { Mag::ZERO } else { unit });
-            self.rad.add(bound.mul(other.rad))
-        };
-        Some(Ball::rounded(quotient, numerator.div(other.mignitude())?))
+        let mut numerator = self.rad;
+        if !other.is_exact() {
+            let rounding = Ball::rounded(quotient.clone(), Mag::ZERO);
+            numerator = numerator + rounding.magnitude() * other.rad;
+        }
+        Some(Ball::rounded(quotient, numerator.over(other.mignitude())?))
     }
 }

@@ -5,7 +5,8 @@
 //! Sources: Abramowitz and Stegun 7.1.6, `erf x = 2/√π · x e^(−x²) Σ (2x²)^j / (1·3·…·(2j+1))`, all terms positive; 7.1.23–24, the asymptotic
 //! series of `erfc`, whose remainder for real `x > 0` is smaller than the first omitted term.
 
-use super::constants::{length, one_fixed, to_fixed, unit};
+use super::constants::Constant;
+use super::fixed::{length, one_fixed, to_fixed, unit};
 use super::{Ball, INTERNAL, Mag, Real};
 use crate::context::EvalError;
 use crate::number::{Direction, Dyadic};
@@ -21,11 +22,8 @@ impl Real {
             narrow,
             |x| self.erf_at(x, precision),
             |_| {
-                // 2/√π e^(−t) ≤ 1.129 · 2^−⌊1.4414 t⌋ with t = ⌊min²⌋, cut at 2^30.
-                let nearest = x.mignitude().to_dyadic();
-                let square = to_fixed(&nearest.mul(&nearest), 0);
-                let t = i64::try_from(square).map_or(1 << 30, |t| t.min(1 << 30));
-                Mag::new(1157, -10).scaled(-(t * 369 / 256))
+                let tail = tail_bits(&x.mignitude().to_dyadic());
+                Mag::new(1157, -10).scaled(unit(tail)) // 2/√π < 1157/1024
             },
         )
     }
@@ -43,16 +41,15 @@ impl Real {
         // erfc |x| ≤ e^(−x²) ≤ 2^−⌊1.4414 x²⌋: when x² is that large, erf is ±1.
         let tail = tail_bits(x);
         if tail > precision + 4 {
-            let tail = i64::try_from(tail).map_or(1 << 40, |t| t.min(1 << 40));
-            let one = Ball::new(Dyadic::integer(x.signum().into()), Mag::power_of_two(-tail));
-            return Ok(one);
+            let one = Dyadic::integer(x.signum().into());
+            return Ok(Ball::new(one, Mag::power_of_two(unit(tail))));
         }
         let p = precision + 6;
         let square = x.mul(x);
         let series = positive_series(&square.scaled(1), p + 8);
         let factor = self.exp_at(&square.neg(), p)?.mul(&series, p);
         Ok(self
-            .two_over_root_pi(p)?
+            .constant_ball(Constant::TwoOverRootPi, p)
             .mul(&factor, p)
             .mul(&Ball::exact(x.clone()), p))
     }
@@ -70,7 +67,9 @@ impl Real {
         let square = x.mul(x);
         if let Some(series) = alternating_series(&square.scaled(1), p + 4) {
             // e^(−x²) / (x √π) · Σ = (2/√π) e^(−x²) Σ / (2x)
-            let numerator = self.two_over_root_pi(p)?.mul(&series, p);
+            let numerator = self
+                .constant_ball(Constant::TwoOverRootPi, p)
+                .mul(&series, p);
             let numerator = numerator.mul(&self.exp_at(&square.neg(), p)?, p);
             return numerator.div(&Ball::exact(x.scaled(1)), p).ok_or(INTERNAL);
         }
@@ -79,21 +78,16 @@ impl Real {
         let lost = tail + tail / 64 + length(p) + 8;
         Ok(one.sub(&self.erf_at(x, precision + lost)?, precision + 2))
     }
-
-    fn two_over_root_pi(&self, precision: u64) -> Result<Ball, EvalError> {
-        let root = self.sqrt_ball(&self.pi_ball(precision + 4), precision + 4)?;
-        let two = Ball::exact(Dyadic::integer(2));
-        two.div(&root, precision + 2).ok_or(INTERNAL)
-    }
 }
 
-/// `⌊1.4414 ⌊x²⌋⌋`, at most `−log₂ e^(−x²)`; large when `x²` is.
+/// `⌊1.4414 ⌊x²⌋⌋`, at most `−log₂ e^(−x²)`; 2^40, when `x²` is larger.
 fn tail_bits(x: &Dyadic) -> u64 {
+    const MOST: u64 = 1 << 40;
     let square = x.mul(x);
     if square.top() > Some(50) {
-        return u64::MAX >> 8;
+        return MOST;
     }
-    u64::try_from(square.floor()).map_or(u64::MAX >> 8, |t| t.saturating_mul(369) / 256)
+    u64::try_from(square.floor()).map_or(MOST, |t| MOST.min(t.saturating_mul(369) / 256))
 }
 
 /// `S = Σ z^j / (1·3·…·(2j+1))` for a modest `z ≥ 0`.
@@ -121,10 +115,10 @@ fn positive_series(z: &Dyadic, precision: u64) -> Ball {
         sum += &term;
     }
     let error =
-        Mag::above(&Dyadic::new(sum.clone(), unit(q))).mul(Mag::new(u64::from(j) * 6 + 9, unit(q)));
+        Mag::above(&Dyadic::new(sum.clone(), unit(q))) * Mag::new(u64::from(j) * 6 + 9, unit(q));
     Ball::rounded(
         Dyadic::new(sum, unit(q)).round(precision, Direction::Nearest),
-        error.add(error.scaled(-8)),
+        error + error.scaled(-8),
     )
 }
 
@@ -140,7 +134,7 @@ fn alternating_series(z: &Dyadic, precision: u64) -> Option<Ball> {
     let mut sum = BigInt::zero();
     let mut j = 0u64;
     while !term.is_zero() {
-        if j % 2 == 0 {
+        if j.is_multiple_of(2) {
             sum += &term;
         } else {
             sum -= &term;

@@ -8,6 +8,7 @@
 use crate::number::Dyadic;
 use num_bigint::BigInt;
 use std::cmp::Ordering;
+use std::ops::{Add, Mul};
 
 const BITS: u32 = 30;
 
@@ -54,6 +55,12 @@ impl Mag {
         }
     }
 
+    /// `1 + self`.
+    #[must_use]
+    pub fn plus_one(self) -> Self {
+        Mag::power_of_two(0) + self
+    }
+
     /// `2^exponent`.
     pub fn power_of_two(exponent: i64) -> Self {
         Mag::new(1, exponent)
@@ -92,38 +99,8 @@ impl Mag {
         (self.mantissa != 0).then(|| self.exponent.saturating_add(BITS.into()))
     }
 
-    /// An upper bound of the sum.
-    #[must_use]
-    pub fn add(self, other: Self) -> Self {
-        let (large, small) = if self >= other {
-            (self, other)
-        } else {
-            (other, self)
-        };
-        if small.mantissa == 0 {
-            return large;
-        }
-        // 30 + 30 bits, the small one aligned by a shift that rounds up.
-        let gap = large.exponent.abs_diff(small.exponent);
-        let wide = small.mantissa << BITS;
-        let aligned = wide.checked_shr(u32::try_from(gap).unwrap_or(u32::MAX));
-        Mag::new(
-            (large.mantissa << BITS) + aligned.unwrap_or(0) + 1,
-            large.exponent.saturating_sub(BITS.into()),
-        )
-    }
-
-    /// An upper bound of the product.
-    #[must_use]
-    pub fn mul(self, other: Self) -> Self {
-        Mag::new(
-            self.mantissa * other.mantissa,
-            self.exponent.saturating_add(other.exponent),
-        )
-    }
-
     /// An upper bound of `self / divisor`, the divisor a lower bound; `None` when it is zero.
-    pub fn div(self, divisor: Self) -> Option<Self> {
+    pub fn over(self, divisor: Self) -> Option<Self> {
         let quotient = (self.mantissa << BITS).checked_div(divisor.mantissa)?;
         Some(Mag::new(
             quotient + u64::from(self.mantissa != 0),
@@ -153,6 +130,37 @@ impl Mag {
                 self.mantissa.checked_shr(shift).unwrap_or(0) + u64::from(self.mantissa != 0)
             }
         }
+    }
+}
+
+impl Add for Mag {
+    type Output = Mag;
+
+    /// An upper bound of the sum.
+    fn add(self, other: Mag) -> Mag {
+        let (large, small) = (self.max(other), self.min(other));
+        if small.mantissa == 0 {
+            return large;
+        }
+        // 30 + 30 bits, the small one aligned by a shift that rounds up.
+        let gap = u32::try_from(large.exponent.abs_diff(small.exponent)).unwrap_or(u32::MAX);
+        let aligned = (small.mantissa << BITS).checked_shr(gap).unwrap_or(0);
+        Mag::new(
+            (large.mantissa << BITS) + aligned + 1,
+            large.exponent.saturating_sub(BITS.into()),
+        )
+    }
+}
+
+impl Mul for Mag {
+    type Output = Mag;
+
+    /// An upper bound of the product.
+    fn mul(self, other: Mag) -> Mag {
+        Mag::new(
+            self.mantissa * other.mantissa,
+            self.exponent.saturating_add(other.exponent),
+        )
     }
 }
 
@@ -219,9 +227,9 @@ mod tests {
                     );
                     let (p, q) = (Mag::above(&x), Mag::above(&y));
                     assert!(p.to_dyadic() >= x && Mag::below(&x).to_dyadic() <= x);
-                    assert!(p.add(q).to_dyadic() >= p.to_dyadic().add(&q.to_dyadic()));
-                    assert!(p.mul(q).to_dyadic() >= p.to_dyadic().mul(&q.to_dyadic()));
-                    if let Some(r) = p.div(q) {
+                    assert!((p + q).to_dyadic() >= p.to_dyadic().add(&q.to_dyadic()));
+                    assert!((p * q).to_dyadic() >= p.to_dyadic().mul(&q.to_dyadic()));
+                    if let Some(r) = p.over(q) {
                         assert!(r.to_dyadic().mul(&q.to_dyadic()) >= p.to_dyadic());
                     }
                     assert_eq!(p >= q, p.to_dyadic() >= q.to_dyadic());

@@ -12,6 +12,7 @@ mod constants;
 mod dots;
 mod erf;
 mod exp;
+mod fixed;
 mod hyperbolic;
 mod log;
 mod mag;
@@ -23,7 +24,7 @@ pub use mag::Mag;
 
 use super::{Context, EvalError, Rows};
 use crate::number::{Direction, Dyadic, Exact, dyadic::EXPONENT_LIMIT};
-use constants::Constants;
+use constants::{Constant, Constants};
 use std::cmp::Ordering;
 
 /// Least precision of the reading, in bits.
@@ -70,6 +71,16 @@ fn positive(x: &Ball, function: &'static str) -> Result<(), EvalError> {
     }
 }
 
+/// Methods that compute a ball at the precision of the reading, and finish it.
+macro_rules! finished {
+    ($($(#[$doc:meta])* $visibility:vis fn $name:ident = $ball:ident;)*) => { $(
+        $(#[$doc])*
+        $visibility fn $name(&self, x: &Ball) -> Result<Ball, EvalError> {
+            self.finish(self.$ball(x, self.precision)?)
+        }
+    )* };
+}
+
 impl Real {
     /// The reading at `precision` bits, clamped to [`MIN_PRECISION`] ..= [`MAX_PRECISION`].
     pub fn new(precision: u64) -> Self {
@@ -114,7 +125,7 @@ impl Real {
         }
         if narrow {
             let value = at(x.mid())?;
-            let extra = slope(&value).mul(x.mag());
+            let extra = slope(&value) * x.mag();
             return Ok(value.widened(extra));
         }
         let (a, b) = (at(&x.lower())?, at(&x.upper())?);
@@ -122,49 +133,25 @@ impl Real {
         Ok(Ball::hull(&lo, &hi, self.precision))
     }
 
-    /// `2^x`; exact at integers.
-    pub fn exp2(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.exp2_ball(x, self.precision)?)
-    }
-
-    /// Binary logarithm, `x > 0`; exact at powers of two.
-    pub fn log2(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.log2_ball(x, self.precision)?)
-    }
-
-    /// Decimal logarithm, `x > 0`; exact at the nonnegative integer powers of ten.
-    pub fn log10(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.log10_ball(x, self.precision)?)
-    }
-
-    /// Tangent, radians; `Undecided` when the ball may contain an odd multiple of π/2.
-    pub fn tan(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.tan_ball(x, self.precision)?)
-    }
-
-    /// Inverse tangent, in (−π/2, π/2).
-    pub fn atan(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.atan_ball(x, self.precision)?)
-    }
-
-    /// Hyperbolic sine.
-    pub fn sinh(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.sinh_ball(x, self.precision)?)
-    }
-
-    /// Hyperbolic cosine.
-    pub fn cosh(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.cosh_ball(x, self.precision)?)
-    }
-
-    /// `erfc x = 1 − erf x`.
-    pub fn erfc(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.erfc_ball(x, self.precision)?)
-    }
-
-    /// Real cube root; exact at cubes.
-    pub fn cbrt(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.cbrt_ball(x, self.precision)?)
+    finished! {
+        /// `2^x`; exact at integers.
+        pub fn exp2 = exp2_ball;
+        /// Binary logarithm, `x > 0`; exact at powers of two.
+        pub fn log2 = log2_ball;
+        /// Decimal logarithm, `x > 0`; exact at the nonnegative integer powers of ten.
+        pub fn log10 = log10_ball;
+        /// Tangent, radians; `Undecided` when the ball may contain an odd multiple of π/2.
+        pub fn tan = tan_ball;
+        /// Inverse tangent, in (−π/2, π/2).
+        pub fn atan = atan_ball;
+        /// Hyperbolic sine.
+        pub fn sinh = sinh_ball;
+        /// Hyperbolic cosine.
+        pub fn cosh = cosh_ball;
+        /// `erfc x = 1 − erf x`.
+        pub fn erfc = erfc_ball;
+        /// Real cube root; exact at cubes.
+        pub fn cbrt = cbrt_ball;
     }
 }
 
@@ -191,7 +178,7 @@ impl Context for Real {
     }
 
     fn pi(&self) -> Result<Ball, EvalError> {
-        self.finish(self.pi_ball(self.precision + 4))
+        self.finish(self.constant_ball(Constant::Pi, self.precision + 4))
     }
 
     fn neg(&self, x: &Ball) -> Result<Ball, EvalError> {
@@ -225,11 +212,13 @@ impl Context for Real {
     }
 
     fn max(&self, x: &Ball, y: &Ball) -> Result<Ball, EvalError> {
-        let (a, b) = (x.lower().max(y.lower()), x.upper().max(y.upper()));
         match x.at_most(y) {
             Some(true) => Ok(y.clone()),
             Some(false) => Ok(x.clone()),
-            None => self.finish(Ball::hull(&a, &b, self.precision)),
+            None => {
+                let (lo, hi) = (x.lower().max(y.lower()), x.upper().max(y.upper()));
+                self.finish(Ball::hull(&lo, &hi, self.precision))
+            }
         }
     }
 
@@ -237,40 +226,19 @@ impl Context for Real {
         Ok(self.max(&x.neg(), &y.neg())?.neg())
     }
 
-    fn sqrt(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.sqrt_ball(x, self.precision)?)
-    }
-
-    fn rsqrt(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.rsqrt_ball(x, self.precision)?)
-    }
-
-    fn exp(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.exp_ball(x, self.precision)?)
-    }
-
-    fn expm1(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.expm1_ball(x, self.precision)?)
-    }
-
-    fn log(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.log_ball(x, self.precision)?)
-    }
-
-    fn log1p(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.log1p_ball(x, self.precision)?)
+    finished! {
+        fn sqrt = sqrt_ball;
+        fn rsqrt = rsqrt_ball;
+        fn exp = exp_ball;
+        fn expm1 = expm1_ball;
+        fn log = log_ball;
+        fn log1p = log1p_ball;
+        fn tanh = tanh_ball;
+        fn erf = erf_ball;
     }
 
     fn pow(&self, x: &Ball, y: &Ball) -> Result<Ball, EvalError> {
         self.finish(self.pow_ball(x, y, self.precision)?)
-    }
-
-    fn tanh(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.tanh_ball(x, self.precision)?)
-    }
-
-    fn erf(&self, x: &Ball) -> Result<Ball, EvalError> {
-        self.finish(self.erf_ball(x, self.precision)?)
     }
 
     fn sin(&self, x: &Ball) -> Result<Ball, EvalError> {

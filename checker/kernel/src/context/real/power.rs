@@ -4,7 +4,7 @@
 //! last requested bit, and exact where the result is dyadic, fits the precision and `y` has a denominator of at most 2^64.
 //! Wide balls are evaluated at both ends; `√x` of a narrow ball widens by `r / (2 √min)`.
 
-use super::constants::length;
+use super::fixed::length;
 use super::{Ball, INTERNAL, Mag, Real, undecided, undefined};
 use crate::context::EvalError;
 use crate::number::{Direction, Dyadic};
@@ -33,7 +33,7 @@ impl Real {
         self.lift(x, narrow, at, |_| {
             let root = nearest.to_dyadic().sqrt_rounded(30, Direction::Down);
             let root = root.map_or(Mag::ZERO, |(root, _)| Mag::below(&root));
-            Mag::power_of_two(-1).div(root).unwrap_or(Mag::ZERO) // a narrow ball has a positive minimum
+            Mag::power_of_two(-1).over(root).unwrap_or(Mag::ZERO) // a narrow ball has a positive minimum
         })
     }
 

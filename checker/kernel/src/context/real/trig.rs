@@ -5,8 +5,8 @@
 //! Method: `x = n π/2 + r`, `|r| ≤ 0.79`, with as many bits of π as leave `r` its relative accuracy; Taylor series of `sin y` and `1 − cos y` at
 //! `y = r/2^k`; then k doublings `s ← 2 s (1 − v)`, `v ← 2 s²`, where `v = 1 − cos`.
 
-use super::constants::{Constant, fixed_top, length, one_fixed, to_fixed, unit};
-use super::exp::{one_plus, signed};
+use super::constants::Constant;
+use super::fixed::{fixed_top, length, odd_series, one_fixed, signed, taylor, to_fixed, unit};
 use super::{Ball, Mag, Real};
 use crate::context::EvalError;
 use crate::number::{Direction, Dyadic};
@@ -18,11 +18,6 @@ use num_traits::{Signed, Zero};
 const TOP: i64 = 1 << 14;
 
 impl Real {
-    /// π.
-    pub(super) fn pi_ball(&self, precision: u64) -> Ball {
-        self.ln(Constant::Pi, precision)
-    }
-
     /// `sin x` and `cos x`.
     pub(super) fn sin_cos_ball(&self, x: &Ball, precision: u64) -> (Ball, Ball) {
         if x.mag() >= Mag::power_of_two(0) || x.mid().top() > Some(TOP) {
@@ -46,10 +41,10 @@ impl Real {
             return Err(undecided);
         };
         let size = tan.magnitude();
-        let tan_r = x.mag().mul(one_plus(x.mag().mul(x.mag())));
+        let tan_r = x.mag() * (x.mag() * x.mag()).plus_one();
         let one = Dyadic::one();
-        let denominator = Ball::new(one, size.mul(tan_r)).mignitude();
-        match tan_r.mul(one_plus(size.mul(size))).div(denominator) {
+        let denominator = Ball::new(one, size * tan_r).mignitude();
+        match (tan_r * (size * size).plus_one()).over(denominator) {
             Some(extra) => Ok(tan.widened(extra)),
             None => Err(undecided),
         }
@@ -58,8 +53,8 @@ impl Real {
     /// `arctan x`.
     pub(super) fn atan_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
         let (one, nearest) = (Mag::power_of_two(0), x.mignitude());
-        let slope = match one.div(nearest) {
-            Some(inverse) if inverse < one => inverse.mul(inverse), // 1/(1 + m²) ≤ 1/m²
+        let slope = match one.over(nearest) {
+            Some(inverse) if inverse < one => inverse * inverse, // 1/(1 + m²) ≤ 1/m²
             _ => one,
         };
         let narrow = x.mag().scaled(10) <= one.max(nearest);
@@ -159,21 +154,13 @@ fn sin_cos_fixed(r: &BigInt, bits: u64) -> (BigInt, BigInt) {
     let guard = k + 6 + length(bits);
     let q = bits + guard;
     let y = r << (guard - k);
-    let (mut s, mut v) = (y.clone(), BigInt::zero());
-    let mut term = y.clone();
-    let mut j = 1u32;
-    while term.bits() > 1 {
-        j += 1;
-        term *= &y;
-        term >>= q;
-        term /= j;
-        match j % 4 {
-            0 => v -= &term,
-            1 => s += &term,
-            2 => v += &term,
-            _ => s -= &term,
-        }
-    }
+    let (mut s, mut v) = (BigInt::zero(), BigInt::zero());
+    taylor(&y, q, |j, term| match j % 4 {
+        0 => v -= term,
+        1 => s += term,
+        2 => v += term,
+        _ => s -= term,
+    });
     for _ in 0..k {
         let square: BigInt = (&s * &s) >> (q - 1);
         let product: BigInt = (&s * &v) >> (q - 1);
@@ -187,7 +174,7 @@ fn sin_cos_fixed(r: &BigInt, bits: u64) -> (BigInt, BigInt) {
 /// `2^bits` times the angle of the direction `(c, d)`, `c, d ≥ 0`, the larger one 1, and its error in units.
 ///
 /// The sine and cosine of the guess are within 2 units, so that numerator and denominator (at least 1/2: checked) are within 5, and their
-/// quotient, of magnitude at most 2^−11, within 11.1. The arctan series at the computed quotient is that of `log1p_fixed` with signs: 1.4 a term.
+/// quotient, of magnitude at most 2^−11, within 11.1; the series at the computed quotient adds 3N/2 + 1.
 fn direction_fixed(c: &BigInt, d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
     let guess = if d <= c && fixed_top(d, bits) <= -12 {
         BigInt::zero()
@@ -209,21 +196,8 @@ fn direction_fixed(c: &BigInt, d: &BigInt, bits: u64) -> Result<(BigInt, u64), E
         return Err(super::INTERNAL);
     }
     let u = (numerator << bits) / denominator;
-    let square = (&u * &u) >> bits;
-    let (mut sum, mut power) = (u.clone(), u);
-    let mut n = 0u32;
-    while power.bits() > 1 {
-        n += 1;
-        power *= &square;
-        power >>= bits;
-        let term = &power / (2 * n + 1);
-        if n.is_odd() {
-            sum -= term;
-        } else {
-            sum += term;
-        }
-    }
-    Ok((guess + sum, 2 * u64::from(n) + 13))
+    let (sum, n) = odd_series(u, bits, true);
+    Ok((guess + sum, 2 * n + 13))
 }
 
 /// `2^bits · (sin, cos)` of a guess in [0, 1.58], within 2 units, by one doubling of the half angle: 2 · 2 (1 + s) + 1 ≤ 8 of the units that are
