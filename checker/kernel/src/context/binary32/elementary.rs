@@ -317,9 +317,9 @@ fn vanishing(negative: bool) -> Finite {
 /// Stands for `x (1 + δ)`, `0 < |δ| < 2^−26`, away from zero (`δ > 0`) if `outward`: 27 bits of `x`, then one unit, less than 2^−26 of it, up or down.
 fn beside(x: u32, outward: bool) -> Finite {
     let whole = unpack(x).normalised();
-    let significand = whole.significand >> 36; // 2^26 ≤ significand < 2^27, and its last three bits are zero
+    let significand = whole.significand >> 35; // 2^26 ≤ significand < 2^27, and its last three bits are zero
     Finite {
-        exponent: whole.exponent + 36,
+        exponent: whole.exponent + 35,
         significand: if outward {
             significand + 1
         } else {

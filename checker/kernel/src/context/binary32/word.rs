@@ -110,14 +110,15 @@ pub(super) fn round_off(
     const HALF: u64 = 1 << 63;
     let kept = significand >> count;
     let rest = significand << (64 - count); // the part cut off, in units of 2^-64
-    let up = match rounding {
-        RoundingMode::NearestEven => rest > HALF || (rest == HALF && kept & 1 == 1),
-        RoundingMode::NearestAway => rest >= HALF,
-        RoundingMode::TowardZero => false,
-        RoundingMode::Down => negative && rest != 0,
-        RoundingMode::Up => !negative && rest != 0,
+    // The magnitude goes up exactly when `rest` exceeds `limit` (without a branch on data, for speed).
+    let limit = match rounding {
+        RoundingMode::NearestEven => HALF - (kept & 1), // a tie goes up if `kept` is odd
+        RoundingMode::NearestAway => HALF - 1,
+        RoundingMode::Down if negative => 0,
+        RoundingMode::Up if !negative => 0,
+        RoundingMode::TowardZero | RoundingMode::Down | RoundingMode::Up => u64::MAX,
     };
-    (kept + u64::from(up), rest != 0)
+    (kept + u64::from(rest > limit), rest != 0)
 }
 
 /// §7.4: whether an overflowing result is an infinity or the largest finite number of its sign.
@@ -138,12 +139,12 @@ pub(super) fn shift_right_sticky(significand: u64, count: u32) -> u64 {
 }
 
 impl Finite {
-    /// The same number with `2^62 ≤ significand < 2^63`; the significand is neither zero nor 2^63 or more.
+    /// The same number with `2^61 ≤ significand < 2^62`; the significand is not zero and below 2^62.
     pub(super) fn normalised(self) -> Finite {
-        let shift = self.significand.leading_zeros().saturating_sub(1).min(62);
+        let shift = (self.significand | 1).leading_zeros() - 2;
         Finite {
             significand: self.significand << shift,
-            exponent: self.exponent - shift as i32, // at most 62
+            exponent: self.exponent - shift as i32, // at most 61
             ..self
         }
     }
