@@ -13,7 +13,7 @@
 use super::{finding, model_in_words};
 use crate::cert::Certificate;
 use crate::cert::json::Cursor;
-use crate::context::real::{Ball, Real};
+use crate::context::real::{Ball, MAX_PRECISION, MIN_PRECISION, Real};
 use crate::context::{Context, EvalError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::evaluate::{Located, Named, evaluate};
@@ -43,7 +43,7 @@ pub struct Forward {
 impl Tolerance {
     pub(super) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         let mut object = cursor.object()?;
-        let mut part = |value: Option<Cursor>| match value {
+        let part = |value: Option<Cursor>| match value {
             None => Ok(Exact::integer(1)),
             Some(value) => {
                 let place = value.pointer().to_string();
@@ -129,9 +129,9 @@ pub(super) fn decide(
     let Some(outputs) = claim.outputs.get(case) else {
         return Err(Diagnostic::new(Code::Internal, "/claim/outputs", "a case without outputs"));
     };
-    let cap = limits.precision.clamp(Real::MIN_PRECISION, Real::MAX_PRECISION);
+    let cap = limits.precision.clamp(MIN_PRECISION, MAX_PRECISION);
     let planned = certificate.precision.unwrap_or_else(|| plan(certificate));
-    let mut precision = planned.clamp(Real::MIN_PRECISION, cap);
+    let mut precision = planned.clamp(MIN_PRECISION, cap);
     loop {
         let undecided = match attempt(certificate, &claim.tolerance, case, inputs, outputs, precision) {
             Err(undecided) if undecided.code == Code::Undecided && precision < cap => undecided,

@@ -172,6 +172,7 @@ impl Op {
 
 mod axis;
 mod elementwise;
+mod normalise;
 mod window;
 
 ops! {
@@ -182,4 +183,28 @@ ops! {
     linear => linear::Linear, 2..=3;
     conv => conv::Conv, 2..=3;
     softmax => softmax::Softmax, 1..=1;
+    exp => exp::Exp, 1..=1;
+    log => log::Log, 1..=1;
+    sqrt => sqrt::Sqrt, 1..=1;
+    rsqrt => rsqrt::Rsqrt, 1..=1;
+    reciprocal => reciprocal::Reciprocal, 1..=1;
+    pow => pow::Pow, 2..=2;
+    tanh => tanh::Tanh, 1..=1;
+    sigmoid => sigmoid::Sigmoid, 1..=1;
+    hard_sigmoid => hard_sigmoid::HardSigmoid, 1..=1;
+    softplus => softplus::Softplus, 1..=1;
+    silu => silu::Silu, 1..=1;
+    hard_swish => hard_swish::HardSwish, 1..=1;
+    mish => mish::Mish, 1..=1;
+    erf => erf::Erf, 1..=1;
+    gelu => gelu::Gelu, 1..=1;
+    sin => sin::Sin, 1..=1;
+    cos => cos::Cos, 1..=1;
+    log_softmax => log_softmax::LogSoftmax, 1..=1;
+    masked_softmax => masked_softmax::MaskedSoftmax, 2..=2;
+    logsumexp => logsumexp::Logsumexp, 1..=1;
+    layer_norm => layer_norm::LayerNorm, 1..=3;
+    rms_norm => rms_norm::RmsNorm, 1..=2;
+    group_norm => group_norm::GroupNorm, 1..=3;
+    instance_norm => instance_norm::InstanceNorm, 1..=3;
 }

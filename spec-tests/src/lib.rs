@@ -1,0 +1,83 @@
+//! Where the conformance data lies, how it is read, and how a suite reports.
+//!
+//! The suites (Berkeley TestFloat, IBM FPgen, scans for hard cases) are not part of this repository. `TL_DATA` names the folder that holds them;
+//! a suite without data prints one `SKIPPED` line and passes.
+
+use flate2::read::GzDecoder;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+/// The folder with the conformance data: `$TL_DATA`, or `shared/data` beside the checkout.
+pub fn data_dir() -> PathBuf {
+    std::env::var_os("TL_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
+        PathBuf::from,
+    )
+}
+
+/// The lines of a gzipped text below the data folder but comments; `None`, with a `SKIPPED` line for `suite`, when it is absent.
+pub fn lines(suite: &str, path: &str) -> Option<Vec<String>> {
+    let path = data_dir().join(path);
+    let Ok(file) = File::open(&path) else {
+        println!(
+            "SKIPPED {suite}: no data at {} (set TL_DATA)",
+            path.display()
+        );
+        return None;
+    };
+    let mut text = String::new();
+    GzDecoder::new(file)
+        .read_to_string(&mut text)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Some(
+        text.lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect(),
+    )
+}
+
+/// Counts of one suite; a failure is kept with its operands.
+#[derive(Debug, Default)]
+pub struct Tally {
+    run: usize,
+    skipped: usize,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    /// One case: passed, or failed as `describe` says.
+    pub fn check(&mut self, passed: bool, describe: impl FnOnce() -> String) {
+        self.run += 1;
+        if !passed {
+            self.failures.push(describe());
+        }
+    }
+
+    /// One case left out.
+    pub fn skip(&mut self) {
+        self.skipped += 1;
+    }
+
+    /// Print the line of the suite; panic when a case failed.
+    pub fn report(self, suite: &str) {
+        let failed = self.failures.len();
+        println!(
+            "{suite}: {} run, {} passed, {} skipped",
+            self.run,
+            self.run - failed,
+            self.skipped
+        );
+        assert!(
+            failed == 0,
+            "{suite}: {failed} failed, first:\n{}",
+            self.failures
+                .iter()
+                .take(8)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join("\n")
+        );
+    }
+}
