@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 /// A file that cannot be used, with its code.
 #[derive(Debug)]
-pub struct Trouble {
+pub(crate) struct Trouble {
     /// `TL0002` (cannot be read) or `TL0003` (no certificate found).
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// The file or folder.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What went wrong.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl fmt::Display for Trouble {

@@ -16,7 +16,7 @@ use crate::ir::evaluate::{Located, Named};
 use crate::limits::Limits;
 use std::collections::BTreeMap;
 
-pub use exec::Exec;
+pub use exec::{Exec, Execution};
 pub use forward::{Forward, Tolerance};
 
 /// A claim, complete.

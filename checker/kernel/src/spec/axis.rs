@@ -19,6 +19,13 @@ pub(crate) fn require_axis(
     Ok((*x).clone())
 }
 
+/// The numbers of elements before, along and after an axis; `None` when the shape has no such axis.
+pub(crate) fn around(shape: &Shape, axis: usize) -> Option<(usize, usize, usize)> {
+    let (before, rest) = shape.dimensions().split_at_checked(axis)?;
+    let (&extent, after) = rest.split_first()?;
+    Some((before.iter().product(), extent, after.iter().product()))
+}
+
 /// `f` applied to every line of the one parent along `axis`; `f` returns as many values as it is given.
 pub(crate) fn along<V: Clone>(
     parents: &[&Tensor<V>],
@@ -44,7 +51,7 @@ pub(crate) fn along<V: Clone>(
     Ok(out)
 }
 
-/// The shape rule of a reduction of one parent over `axes`, which are ascending axes of it, at least one (`constraint`).
+/// The shape rule of a reduction of one parent over `axes`, which are ascending axes of it (`constraint`).
 pub(crate) fn reduced(
     parents: &[&Shape],
     axes: &[usize],
@@ -56,9 +63,9 @@ pub(crate) fn reduced(
     };
     let ascending = axes.windows(2).all(|pair| pair[0] < pair[1]); // windows(2) yields pairs
     require(
-        ascending && axes.last().is_some_and(|&last| last < x.rank()),
+        ascending && axes.last().is_none_or(|&last| last < x.rank()),
         constraint,
-        || format!("the axes are not ascending axes of x {x}, at least one"),
+        || format!("the axes are not ascending axes of x {x}"),
     )?;
     let keep = |(axis, &extent): (usize, &usize)| match axes.contains(&axis) {
         true => keepdims.then_some(1),

@@ -13,7 +13,7 @@ use crate::spec::{Fault, Operation, WRONG_PARENTS};
 attributes! {
     /// `ln Σ e^x` over `axes`.
     pub struct Logsumexp {
-        /// The axes summed over, ascending.
+        /// The axes summed over, ascending; none leaves every value alone.
         pub axes: Vec<usize>,
         /// Whether a summed axis stays with extent 1.
         pub keepdims: bool,

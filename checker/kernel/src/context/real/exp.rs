@@ -104,8 +104,8 @@ impl Real {
         if top >= 0 {
             // |x| ≥ 1/2: |e^x − 1| ≥ 0.39 and e^x loses at most three bits.
             return Ok(self
-                .exp_at(x, precision + 4)?
-                .sub(&Ball::exact(Dyadic::one()), precision));
+                .exp_at(x, precision + 6)?
+                .sub(&Ball::exact(Dyadic::one()), precision + 4));
         }
         // |e^x − 1| ≥ 0.78 |x| ≥ 2^(top − 1.4): with these bits at least 2^(precision + 6) units, known to within 1 · 1.65 + 2.
         let bits = precision + 8 + top.unsigned_abs();

@@ -1,0 +1,29 @@
+//! Exponential linear unit (Clevert, Unterthiner, Hochreiter 2016): `x` above zero, `alpha · (e^x − 1)` below.
+//!
+//! Value: `max(x, 0) + alpha · expm1(min(x, 0))`, in this order of operations; no branch, so every reading has it (`spec-tests/ops/elu.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::number::Exact;
+use crate::spec::elementwise::{map, same_shape};
+use crate::spec::{Fault, Operation};
+
+attributes! {
+    /// `max(x, 0) + alpha · expm1(min(x, 0))` at every position.
+    pub struct Elu {
+        /// The negative of the limit at −∞.
+        pub alpha: Exact,
+    }
+}
+
+impl Operation for Elu {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        same_shape(parents)
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        let (zero, alpha) = (context.integer(0)?, context.constant(&self.alpha)?);
+        map(parents, |x| context.add(&context.max(x, &zero)?, &context.mul(&alpha, &context.expm1(&context.min(x, &zero)?)?)?))
+    }
+}
