@@ -12,8 +12,10 @@ use super::{finding, model_in_words};
 use crate::cert::Certificate;
 use crate::cert::json::{Cursor, Json};
 use crate::context::EvalError;
-use crate::context::binary32::schedule::{BiasPosition, Combine, MAX_DEPTH, Order, Schedule, Start};
-use crate::context::binary32::{Binary32, NanPolicy, RoundingMode};
+use crate::context::binary32::schedule::{
+    BiasPosition, Combine, MAX_DEPTH, Order, Schedule, Start,
+};
+use crate::context::binary32::{Binary32, Environment};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::CheckedGraph;
 use crate::ir::attributes::Attribute;
@@ -25,10 +27,8 @@ use std::collections::BTreeMap;
 /// How a graph is executed in binary32.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Execution {
-    /// Rounding direction of every operation.
-    pub rounding: RoundingMode,
-    /// Payload of NaN results.
-    pub nan: NanPolicy,
+    /// Rounding direction of every operation, and payload of NaN results.
+    pub environment: Environment,
     /// Order of every reduction …
     pub schedule: Schedule,
     /// … but of those in these nodes.
@@ -45,21 +45,34 @@ pub struct Exec {
 impl Execution {
     pub(super) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         let mut object = cursor.object()?;
-        let rounding = Attribute::decode(object.take("rounding")?)?;
-        let nan = Attribute::decode(object.take("nan")?)?;
+        let environment = Environment {
+            rounding: Attribute::decode(object.take("rounding")?)?,
+            nan: Attribute::decode(object.take("nan")?)?,
+        };
         let schedule = Attribute::decode(object.take("schedule")?)?;
         let mut nodes = BTreeMap::new();
-        for entry in object.optional("nodes").map_or(Ok(Vec::new()), Cursor::array)? {
+        for entry in object
+            .optional("nodes")
+            .map_or(Ok(Vec::new()), Cursor::array)?
+        {
             let mut entry = entry.object()?;
             let (place, id) = (entry.pointer().to_string(), entry.take("node")?.integer()?);
             let schedule = Attribute::decode(entry.take("schedule")?)?;
             entry.finish()?;
             if nodes.insert(id, schedule).is_some() {
-                return Err(Diagnostic::new(Code::Schedule, place, format!("node {id} has two schedules")));
+                return Err(Diagnostic::new(
+                    Code::Schedule,
+                    place,
+                    format!("node {id} has two schedules"),
+                ));
             }
         }
         object.finish()?;
-        Ok(Execution { rounding, nan, schedule, nodes })
+        Ok(Execution {
+            environment,
+            schedule,
+            nodes,
+        })
     }
 
     /// The execution as certificates write it.
@@ -68,12 +81,15 @@ impl Execution {
             Json::object([("node", id.encode()), ("schedule", schedule.encode())])
         };
         let mut entries = vec![
-            ("rounding".to_string(), self.rounding.encode()),
-            ("nan".to_string(), self.nan.encode()),
+            ("rounding".to_string(), self.environment.rounding.encode()),
+            ("nan".to_string(), self.environment.nan.encode()),
             ("schedule".to_string(), self.schedule.encode()),
         ];
         if !self.nodes.is_empty() {
-            entries.push(("nodes".to_string(), Json::Array(self.nodes.iter().map(node).collect())));
+            entries.push((
+                "nodes".to_string(),
+                Json::Array(self.nodes.iter().map(node).collect()),
+            ));
         }
         Json::Object(entries)
     }
@@ -84,13 +100,17 @@ impl Execution {
             None => Ok(()),
             Some(id) => {
                 let message = format!("node {id} has a schedule, but does not exist");
-                Err(Diagnostic::new(Code::Schedule, "/claim/execution/nodes", message))
+                Err(Diagnostic::new(
+                    Code::Schedule,
+                    "/claim/execution/nodes",
+                    message,
+                ))
             }
         }
     }
 
     fn context(&self, schedule: &Schedule) -> Binary32 {
-        Binary32::new(self.rounding, self.nan, schedule.clone())
+        Binary32::new(self.environment, schedule.clone())
     }
 }
 
@@ -126,7 +146,9 @@ fn decode_order(cursor: Cursor, depth: usize) -> Result<Order, Diagnostic> {
     let place = kind.pointer().to_string();
     let order = match kind.string()?.as_str() {
         "sequential" => Order::Sequential,
-        "pairwise" => Order::Pairwise { leaf: object.take("leaf")?.integer()? },
+        "pairwise" => Order::Pairwise {
+            leaf: object.take("leaf")?.integer()?,
+        },
         "lanes" => Order::Lanes {
             width: object.take("width")?.integer()?,
             combine: Combine::decode(object.take("combine")?)?,
@@ -135,10 +157,22 @@ fn decode_order(cursor: Cursor, depth: usize) -> Result<Order, Diagnostic> {
             size: object.take("size")?.integer()?,
             inner: Box::new(decode_order(object.take("inner")?, depth + 1)?),
         },
-        "blocks" => return Err(Diagnostic::new(Code::Schedule, place, "blocks are nested too deeply")),
-        "tree" => Order::Tree { pairs: Attribute::decode(object.take("pairs")?)? },
+        "blocks" => {
+            return Err(Diagnostic::new(
+                Code::Schedule,
+                place,
+                "blocks are nested too deeply",
+            ));
+        }
+        "tree" => Order::Tree {
+            pairs: Attribute::decode(object.take("pairs")?)?,
+        },
         other => {
-            return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no order is of kind {other:?}")));
+            return Err(Diagnostic::new(
+                Code::UnknownKeyword,
+                place,
+                format!("no order is of kind {other:?}"),
+            ));
         }
     };
     object.finish()?;
@@ -150,12 +184,16 @@ fn encode_order(order: &Order) -> Json {
     match order {
         Order::Sequential => Json::object([kind("sequential")]),
         Order::Pairwise { leaf } => Json::object([kind("pairwise"), ("leaf", leaf.encode())]),
-        Order::Lanes { width, combine } => {
-            Json::object([kind("lanes"), ("width", width.encode()), ("combine", combine.encode())])
-        }
-        Order::Blocks { size, inner } => {
-            Json::object([kind("blocks"), ("size", size.encode()), ("inner", encode_order(inner))])
-        }
+        Order::Lanes { width, combine } => Json::object([
+            kind("lanes"),
+            ("width", width.encode()),
+            ("combine", combine.encode()),
+        ]),
+        Order::Blocks { size, inner } => Json::object([
+            kind("blocks"),
+            ("size", size.encode()),
+            ("inner", encode_order(inner)),
+        ]),
         Order::Tree { pairs } => Json::object([kind("tree"), ("pairs", pairs.encode())]),
     }
 }
@@ -166,7 +204,11 @@ impl Attribute for (usize, usize) {
         let place = cursor.pointer().to_string();
         match Vec::decode(cursor)?[..] {
             [left, right] => Ok((left, right)),
-            _ => Err(Diagnostic::new(Code::Schedule, place, "a pair has two entries")),
+            _ => Err(Diagnostic::new(
+                Code::Schedule,
+                place,
+                "a pair has two entries",
+            )),
         }
     }
     fn encode(&self) -> Json {
@@ -185,15 +227,35 @@ pub(super) fn decide(
     inputs: &Named<u32>,
 ) -> Result<Vec<(&'static str, String)>, Diagnostic> {
     let Some(outputs) = claim.outputs.get(case) else {
-        return Err(Diagnostic::new(Code::Internal, "/claim/outputs", "a case without outputs"));
+        return Err(Diagnostic::new(
+            Code::Internal,
+            "/claim/outputs",
+            "a case without outputs",
+        ));
     };
     let common = claim.execution.context(&claim.execution.schedule);
-    let own = claim.execution.nodes.iter().map(|(&id, schedule)| (id, claim.execution.context(schedule)));
+    let own = claim
+        .execution
+        .nodes
+        .iter()
+        .map(|(&id, schedule)| (id, claim.execution.context(schedule)));
     let own: BTreeMap<usize, Binary32> = own.collect();
     let context = |id: usize| own.get(&id).unwrap_or(&common);
-    let executed = evaluate(&certificate.graph, context, &certificate.parameters, inputs, |_, _| ());
+    let executed = evaluate(
+        &certificate.graph,
+        context,
+        &certificate.parameters,
+        inputs,
+        |_, _| (),
+    );
     let executed = executed.map_err(|located| {
-        let schedule = matches!(located.error, EvalError::Undefined { function: "schedule", .. });
+        let schedule = matches!(
+            located.error,
+            EvalError::Undefined {
+                function: "schedule",
+                ..
+            }
+        );
         let mut diagnostic = finding(located);
         if schedule {
             diagnostic.code = Code::Schedule;
@@ -203,17 +265,29 @@ pub(super) fn decide(
     let mut compared = 0;
     for (name, recorded) in outputs {
         let Some(derived) = executed.get(name) else {
-            return Err(Diagnostic::new(Code::Internal, "/claim/outputs", "an output was not evaluated"));
+            return Err(Diagnostic::new(
+                Code::Internal,
+                "/claim/outputs",
+                "an output was not evaluated",
+            ));
         };
         let pairs = || recorded.data().iter().zip(derived.data());
-        if let Some((position, (&word, &executed))) = pairs().enumerate().find(|(_, (a, b))| a != b) {
+        if let Some((position, (&word, &executed))) = pairs().enumerate().find(|(_, (a, b))| a != b)
+        {
             let place = format!("/claim/outputs/{case}/{name}");
             let message = "the recorded output is not the result of the stated execution";
             let mut diagnostic = Diagnostic::new(Code::BitsDiffer, place, message);
-            diagnostic.index = Some((recorded.shape().index_of(position), recorded.dimensions().to_vec()));
-            (diagnostic.claimed, diagnostic.derived) = (Some(word_in_words(word)), Some(word_in_words(executed)));
+            diagnostic.index = Some((
+                recorded.shape().index_of(position),
+                recorded.dimensions().to_vec(),
+            ));
+            (diagnostic.claimed, diagnostic.derived) =
+                (Some(word_in_words(word)), Some(word_in_words(executed)));
             let differ = pairs().filter(|(a, b)| a != b).count();
-            return Err(diagnostic.with("differ", format!("{differ} of {} elements", recorded.data().len())));
+            return Err(diagnostic.with(
+                "differ",
+                format!("{differ} of {} elements", recorded.data().len()),
+            ));
         }
         compared += recorded.data().len();
     }
@@ -229,7 +303,11 @@ fn word_in_words(word: u32) -> String {
 
 /// The claim in words.
 pub(super) fn sentence(certificate: &Certificate, claim: &Exec) -> String {
-    let Execution { rounding, nan, schedule, nodes } = &claim.execution;
+    let Execution {
+        environment,
+        schedule,
+        nodes,
+    } = &claim.execution;
     let exceptions = match nodes.len() {
         0 => String::new(),
         n => format!(" (other schedules, stated in the certificate, at {n} nodes)"),
@@ -239,8 +317,8 @@ pub(super) fn sentence(certificate: &Certificate, claim: &Exec) -> String {
          NaN policy {} and the schedule {}{exceptions}",
         certificate.cases(),
         model_in_words(certificate),
-        rounding.keyword(),
-        nan.keyword(),
+        environment.rounding.keyword(),
+        environment.nan.keyword(),
         schedule.encode(),
     )
 }

@@ -4,12 +4,9 @@
 //! cells; or with `count_include_pad` the number of window cells within the input and its padding; or `divisor`, where there is one.
 //! Shapes: x [N, C, spatial..] → y [N, C, out..]. Constraints: avg_pool_c1 … avg_pool_c4 (`spec-tests/ops/avg_pool.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
-use crate::spec::window::{Sliding, over_windows};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require};
+use crate::spec::window::Sliding;
+use crate::spec::window::over_windows;
+use crate::spec::prelude::*;
 
 attributes! {
     /// Mean over windows; the lists of integers have one entry per spatial axis.
@@ -54,7 +51,7 @@ impl Operation for AvgPool {
         self.sliding().pool(parents, "avg_pool_c1", "avg_pool_c2", "avg_pool_c3")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let sliding = self.sliding();
         let [_, _, input @ ..] = parents.first().ok_or(WRONG_PARENTS)?.dimensions() else {
             return Err(WRONG_PARENTS);

@@ -1,8 +1,6 @@
 //! Operations that act on every line of a tensor along one axis.
 
-use crate::context::EvalError;
-use crate::ir::{Shape, Tensor};
-use crate::spec::{Fault, WRONG_PARENTS, require, shape_of, wrong_parents};
+use crate::spec::prelude::*;
 
 /// The shape rule of one parent that has the axis (`constraint`): the same shape.
 pub(crate) fn require_axis(

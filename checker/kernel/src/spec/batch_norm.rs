@@ -4,13 +4,11 @@
 //! (evaluation); with `batch` they are those of each channel of x: mean = Σx / n, var = Σ(x − mean)² / n, the biased one (training).
 //! Shapes: x [N, C, ..], the others [C] → the shape of x. Constraints: batch_norm_c1 … batch_norm_c3 (`spec-tests/ops/batch_norm.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::{attributes, keywords};
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
+use crate::ir::attributes::keywords;
 use crate::spec::axis::around;
-use crate::spec::reduce::{mean, reduce};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, wrong_parents};
+use crate::spec::reduce::mean;
+use crate::spec::reduce::reduce;
+use crate::spec::prelude::*;
 
 keywords! {
     /// Where mean and variance come from.
@@ -50,7 +48,7 @@ impl Operation for BatchNorm {
         Ok((*x).clone())
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let [x, weight, bias, given @ ..] = parents else {
             return Err(WRONG_PARENTS);
         };

@@ -2,11 +2,9 @@
 //!
 //! Value: y[.., i, ..] = x[.., i or 0, ..], 0 along an axis of extent 1. Constraints: broadcast_c1 (`spec-tests/ops/broadcast.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::spec::rearrange::{rearrange, repeating_strides};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, wrong_parents};
+use crate::spec::rearrange::rearrange;
+use crate::spec::rearrange::repeating_strides;
+use crate::spec::prelude::*;
 
 attributes! {
     /// x repeated to `shape`.
@@ -28,7 +26,7 @@ impl Operation for Broadcast {
         Ok(self.shape.clone())
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let [x] = parents else {
             return Err(WRONG_PARENTS);
         };

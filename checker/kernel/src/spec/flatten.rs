@@ -2,11 +2,8 @@
 //!
 //! Shapes: x [a.., b.., c..] → y [a.., ∏b, c..], b the axes `first_axis ..= last_axis`. Constraints: flatten_c1 (`spec-tests/ops/flatten.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
 use crate::spec::rearrange::unchanged;
-use crate::spec::{Fault, Operation, shape_of, wrong_parents};
+use crate::spec::prelude::*;
 
 attributes! {
     /// The axes `first_axis ..= last_axis` as one.
@@ -33,7 +30,7 @@ impl Operation for Flatten {
         }
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         unchanged(parents)
     }
 }

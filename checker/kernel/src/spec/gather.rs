@@ -3,12 +3,9 @@
 //! Value: y[a.., j.., c..] = x[a.., indices[j..], c..]. Shapes: x [a.., n, c..] → y [a.., indices_shape.., c..].
 //! Constraints: gather_c1 … gather_c4 (`spec-tests/ops/gather.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
 use crate::spec::axis::around;
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, shape_of, wrong_parents};
+use crate::spec::prelude::*;
 
 attributes! {
     /// The positions `indices` along `axis`.
@@ -40,7 +37,7 @@ impl Operation for Gather {
         shape_of(before.iter().chain(self.indices_shape.dimensions()).chain(after).copied().collect(), "gather_c4")
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         let [x] = parents else {
             return Err(WRONG_PARENTS);
         };

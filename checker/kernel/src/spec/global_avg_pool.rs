@@ -3,11 +3,10 @@
 //! Value: `Σ x / n` of each channel. Shapes: x [N, C, spatial..] → y [N, C, 1..]. Constraints: global_avg_pool_c1
 //! (`spec-tests/ops/global_avg_pool.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::spec::reduce::{mean, reduce, reduced_shape};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, wrong_parents};
+use crate::spec::reduce::mean;
+use crate::spec::reduce::reduce;
+use crate::spec::reduce::reduced_shape;
+use crate::spec::prelude::*;
 
 attributes! {
     /// Mean over all spatial axes; it has no attributes.
@@ -23,7 +22,7 @@ impl Operation for GlobalAvgPool {
         reduced_shape(parents, &(2..x.rank()).collect::<Vec<_>>(), true, "global_avg_pool_c1")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let [x] = parents else {
             return Err(WRONG_PARENTS);
         };

@@ -2,12 +2,9 @@
 //!
 //! Value: `max(x, 0) + slope · min(x, 0)`, in this order of operations; no branch, so every reading has it (`spec-tests/ops/leaky_relu.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
-use crate::spec::elementwise::{map, same_shape};
-use crate::spec::{Fault, Operation};
+use crate::spec::elementwise::map;
+use crate::spec::elementwise::same_shape;
+use crate::spec::prelude::*;
 
 attributes! {
     /// `max(x, 0) + slope · min(x, 0)` at every position.
@@ -22,7 +19,7 @@ impl Operation for LeakyRelu {
         same_shape(parents)
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         let (zero, slope) = (context.integer(0)?, context.constant(&self.slope)?);
         map(parents, |x| context.add(&context.max(x, &zero)?, &context.mul(&slope, &context.min(x, &zero)?)?))
     }

@@ -47,18 +47,18 @@ pub(crate) fn shape_of(dimensions: Vec<usize>, constraint: &'static str) -> Resu
     Shape::new(dimensions).map_err(|error| Fault::new(constraint, error))
 }
 
+/// The tensors of the parents, in order.
+pub type Parents<'a, C> = &'a [&'a Tensor<<C as Context>::Value>];
+/// The values of a result, row-major, or why there are none.
+pub type Values<C> = Result<Vec<<C as Context>::Value>, EvalError>;
+
 /// The meaning of an operation with given attributes. `parents` has as many entries as the table says.
 pub trait Operation: Attributes {
     /// The shape of the result, or the constraint that the parents' shapes break.
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault>;
 
     /// The values of the result, row-major, in the reading `context`; `shape` is the result of [`Operation::shape`].
-    fn value<C: Context>(
-        &self,
-        context: &C,
-        parents: &[&Tensor<C::Value>],
-        shape: &Shape,
-    ) -> Result<Vec<C::Value>, EvalError>;
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C>;
 
     /// About how many scalar operations the value takes (a multiply-add counts as one).
     fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
@@ -86,6 +86,18 @@ pub(crate) fn wrong_parents() -> Fault {
         "graph_c2",
         "the number of parents is not that of the operation",
     )
+}
+
+/// What the file of every operation needs.
+mod prelude {
+    pub(super) use super::{
+        Fault, Operation, Parents, Values, WRONG_PARENTS, elements, require, shape_of,
+        wrong_parents,
+    };
+    pub(super) use crate::context::{Context, EvalError};
+    pub(super) use crate::ir::attributes::attributes;
+    pub(super) use crate::ir::{Shape, Tensor};
+    pub(super) use crate::number::Exact;
 }
 
 macro_rules! ops {
@@ -117,12 +129,7 @@ macro_rules! ops {
             }
 
             /// The values of the result in the reading `context`.
-            pub fn value<C: Context>(
-                &self,
-                context: &C,
-                parents: &[&Tensor<C::Value>],
-                shape: &Shape,
-            ) -> Result<Vec<C::Value>, EvalError> {
+            pub fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
                 match self { $(Op::$variant(op) => op.value(context, parents, shape),)* }
             }
 

@@ -3,11 +3,8 @@
 //! Over a line x_1 … x_n: μ = (Σ x_i)/n, d_i = x_i − μ, σ² = (Σ |d_i|·|d_i|)/n (biased), r = 1/√(σ² + ε) as one function, and
 //! y_i = (d_i · r) · weight + bias, in this order of operations. Without centring (rms_norm) d_i = x_i.
 
-use crate::context::{Context, EvalError};
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
 use crate::spec::elementwise::square;
-use crate::spec::{Fault, WRONG_PARENTS, require};
+use crate::spec::prelude::*;
 
 /// The constraint that ε is not negative.
 pub(crate) fn require_epsilon(epsilon: &Exact, constraint: &'static str) -> Result<(), Fault> {
@@ -44,9 +41,9 @@ impl Normalise<'_> {
     pub(crate) fn value<C: Context>(
         &self,
         context: &C,
-        parents: &[&Tensor<C::Value>],
+        parents: Parents<C>,
         parameter: impl Fn(usize) -> usize,
-    ) -> Result<Vec<C::Value>, EvalError> {
+    ) -> Values<C> {
         let [x, affine @ ..] = parents else {
             return Err(WRONG_PARENTS);
         };

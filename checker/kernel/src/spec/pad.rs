@@ -4,12 +4,9 @@
 //! bouncing between the ends (`reflect`), or the cell at distance d − 1 from the other end, going round (`wrap`).
 //! Constraints: pad_c1 … pad_c4 (`spec-tests/ops/pad.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::{attributes, keywords};
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
+use crate::ir::attributes::keywords;
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, shape_of, wrong_parents};
+use crate::spec::prelude::*;
 
 keywords! {
     /// What the added cells hold.
@@ -61,7 +58,7 @@ impl Operation for Pad {
         shape_of(extents.collect::<Result<_, _>>()?, "pad_c4")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let [x] = parents else {
             return Err(WRONG_PARENTS);
         };

@@ -2,11 +2,8 @@
 //!
 //! Value: axis i of the result is axis `order[i]` of x. Constraints: permute_c1 (`spec-tests/ops/permute.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, shape_of, wrong_parents};
+use crate::spec::prelude::*;
 
 attributes! {
     /// The axes in the order `order`.
@@ -31,7 +28,7 @@ impl Operation for Permute {
         }
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         rearrange(parents, shape.dimensions(), None, |strides, axis, i| Some(strides.get(*self.order.get(axis)?)? * i))
     }
 }

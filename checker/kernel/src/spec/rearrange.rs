@@ -3,9 +3,7 @@
 //! Such an operation is a rule from the index of the result to a position in the parent, and the rule is a sum over the axes: so an operation
 //! states only what each coordinate of each axis adds. Nothing is allocated beside the result.
 
-use crate::context::EvalError;
-use crate::ir::{Shape, Tensor};
-use crate::spec::WRONG_PARENTS;
+use crate::spec::prelude::*;
 
 /// The sum over the axes of `at(axis, coordinate)` at a row-major `position` of these dimensions; `None` where one term is.
 pub(crate) fn locate(

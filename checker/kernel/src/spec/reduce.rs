@@ -1,9 +1,7 @@
 //! Reductions: all values that differ only along some axes become one. The files of the operations state the function; the rest stands here.
 
-use crate::context::{Context, EvalError};
-use crate::ir::{Shape, Tensor};
+use crate::spec::prelude::*;
 use crate::spec::rearrange::locate;
-use crate::spec::{Fault, WRONG_PARENTS, require, shape_of, wrong_parents};
 
 /// The shape rule: `axes` strictly ascend and are axes of x (`constraint`); they vanish, or stay as 1.
 pub(crate) fn reduced_shape(

@@ -2,11 +2,8 @@
 //!
 //! Shapes: x → `shape`. Constraints: reshape_c1 (`spec-tests/ops/reshape.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
 use crate::spec::rearrange::unchanged;
-use crate::spec::{Fault, Operation, require, wrong_parents};
+use crate::spec::prelude::*;
 
 attributes! {
     /// The values of x in `shape`.
@@ -25,7 +22,7 @@ impl Operation for Reshape {
         Ok(self.shape.clone())
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         unchanged(parents)
     }
 }

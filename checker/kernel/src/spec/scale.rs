@@ -2,12 +2,9 @@
 //!
 //! Value: `factor · x`; `Binary32` rounds the factor once, then the product (`spec-tests/ops/scale.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
-use crate::spec::elementwise::{map, same_shape};
-use crate::spec::{Fault, Operation};
+use crate::spec::elementwise::map;
+use crate::spec::elementwise::same_shape;
+use crate::spec::prelude::*;
 
 attributes! {
     /// `factor · x` at every position.
@@ -22,7 +19,7 @@ impl Operation for Scale {
         same_shape(parents)
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         let factor = context.constant(&self.factor)?;
         map(parents, |x| context.mul(&factor, x))
     }

@@ -2,11 +2,8 @@
 //!
 //! Value: y[.., i, .., j, ..] = x[.., j, .., i, ..]. Constraints: transpose_c1 (`spec-tests/ops/transpose.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, require, shape_of, wrong_parents};
+use crate::spec::prelude::*;
 
 attributes! {
     /// The axes `first` and `second` exchanged.
@@ -31,7 +28,7 @@ impl Operation for Transpose {
         shape_of(dimensions, "transpose_c1")
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         rearrange(parents, shape.dimensions(), None, |strides, axis, i| {
             let from = if axis == self.first {
                 self.second

@@ -5,9 +5,7 @@
 //! (Dumoulin and Visin 2016, relationship 15); in ceiling mode the quotient is rounded up, less a last window that would start beyond the input and
 //! the padding before it (PyTorch and ONNX alike). No table is kept: cells are computed where they are used.
 
-use crate::context::EvalError;
-use crate::ir::{Shape, Tensor};
-use crate::spec::{Fault, WRONG_PARENTS, elements, require, shape_of, wrong_parents};
+use crate::spec::prelude::*;
 
 /// The numbers of one window rule, one entry per spatial axis each; built from an operation's attributes.
 #[derive(Clone, Copy, Debug)]

@@ -39,7 +39,7 @@ pub(super) fn sum(terms: impl Iterator<Item = Ball>, precision: u64) -> Ball {
     for term in &terms {
         let mid = term.mid();
         total += mid.scaled(floor.saturating_neg()).floor();
-        lost += u64::from(mid.exponent() < floor);
+        lost += u64::from(!mid.is_zero() && mid.exponent() < floor);
         rad = rad.add(term.mag());
     }
     let mid = Dyadic::new(total, floor).round(precision, Direction::Nearest);
