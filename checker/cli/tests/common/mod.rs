@@ -72,9 +72,17 @@ impl Folder {
     /// Runs `tl-check` in the folder.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tl-check"));
-        let output = command.args(arguments).current_dir(self.0.path()).output().expect("the command starts");
+        let output = command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .output()
+            .expect("the command starts");
         let text = |bytes| String::from_utf8(bytes).expect("the command prints UTF-8");
-        Ran { exit: output.status.code().expect("no signal"), out: text(output.stdout), err: text(output.stderr) }
+        Ran {
+            exit: output.status.code().expect("no signal"),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 }
 
