@@ -241,6 +241,8 @@ fn powers_near_one_and_out_of_range_decide_as_the_evaluation_does() {
     for x in [
         1,
         0x0080_0000,
+        0x3f00_0000,
+        0x4000_0000,
         0x3f7f_ffff,
         0x3f80_0001,
         0x3fc0_0000,
@@ -248,6 +250,12 @@ fn powers_near_one_and_out_of_range_decide_as_the_evaluation_does() {
     ] {
         for y in [
             1,
+            0x42fa_0000,
+            0x42fe_0000,
+            0x4300_0000,
+            0x4314_8000,
+            0x4315_0000,
+            0x4316_0000,
             0x2e7f_ffff,
             0x2e80_0000,
             0x2e80_0001,
