@@ -7,7 +7,9 @@
 //! interval denotes any of its points, a finite binary32 word is its value), then `Ok(v)` denotes `f(a, b, …)` — exactly for `Rational`,
 //! by containment for `Real` and `Interval`, by one IEEE 754 rounding for `Binary32` — and `Err` says why there is no such `v`.
 
+pub mod interval;
 pub mod rational;
+pub mod real;
 
 use crate::number::Exact;
 use thiserror::Error;

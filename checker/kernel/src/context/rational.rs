@@ -77,11 +77,14 @@ fn only_at(
     point: i64,
     value: i64,
 ) -> Result<Number, EvalError> {
-    match x {
-        Number::Dyadic(d) if *d == Dyadic::integer(point) => {
-            Ok(Number::Dyadic(Dyadic::integer(value)))
-        }
-        _ => Err(EvalError::NotRational { function }),
+    let there = match x {
+        Number::Dyadic(d) => *d == Dyadic::integer(point),
+        Number::Fraction(q) => *q == BigRational::from_integer(point.into()),
+    };
+    if there {
+        Ok(Number::Dyadic(Dyadic::integer(value)))
+    } else {
+        Err(EvalError::NotRational { function })
     }
 }
 

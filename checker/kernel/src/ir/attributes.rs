@@ -32,6 +32,18 @@ impl Attribute for usize {
     }
 }
 
+impl Attribute for i64 {
+    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
+        cursor.integer()
+    }
+    fn encode(&self) -> Json {
+        Json::Integer(*self)
+    }
+    fn schema() -> Json {
+        Json::object([("type", Json::string("integer"))])
+    }
+}
+
 impl Attribute for bool {
     fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         cursor.boolean()

@@ -2,7 +2,7 @@
 
 use crate::context::EvalError;
 use crate::ir::{Shape, Tensor};
-use crate::spec::{Fault, WRONG_PARENTS, require, wrong_parents};
+use crate::spec::{Fault, WRONG_PARENTS, require, shape_of, wrong_parents};
 
 /// The shape rule of one parent that has the axis (`constraint`): the same shape.
 pub(crate) fn require_axis(
@@ -17,6 +17,13 @@ pub(crate) fn require_axis(
         format!("axis {axis} of x {x}")
     })?;
     Ok((*x).clone())
+}
+
+/// The numbers of elements before, along and after an axis; `None` when the shape has no such axis.
+pub(crate) fn around(shape: &Shape, axis: usize) -> Option<(usize, usize, usize)> {
+    let (before, rest) = shape.dimensions().split_at_checked(axis)?;
+    let (&extent, after) = rest.split_first()?;
+    Some((before.iter().product(), extent, after.iter().product()))
 }
 
 /// `f` applied to every line of the one parent along `axis`; `f` returns as many values as it is given.
@@ -42,4 +49,46 @@ pub(crate) fn along<V: Clone>(
         }
     }
     Ok(out)
+}
+
+/// The shape rule of a reduction of one parent over `axes`, which are ascending axes of it (`constraint`).
+pub(crate) fn reduced(
+    parents: &[&Shape],
+    axes: &[usize],
+    keepdims: bool,
+    constraint: &'static str,
+) -> Result<Shape, Fault> {
+    let [x] = parents else {
+        return Err(wrong_parents());
+    };
+    let ascending = axes.windows(2).all(|pair| pair[0] < pair[1]); // windows(2) yields pairs
+    require(
+        ascending && axes.last().is_none_or(|&last| last < x.rank()),
+        constraint,
+        || format!("the axes are not ascending axes of x {x}"),
+    )?;
+    let keep = |(axis, &extent): (usize, &usize)| match axes.contains(&axis) {
+        true => keepdims.then_some(1),
+        false => Some(extent),
+    };
+    let dimensions = x.dimensions().iter().enumerate().filter_map(keep).collect();
+    shape_of(dimensions, constraint)
+}
+
+/// For every position of the reduction over `axes`, row-major, the positions of `x` that it gathers, row-major.
+pub(crate) fn lines(x: &Shape, axes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
+    let strides = x.strides();
+    let offsets = |gathered: bool| {
+        let axis = |offsets: Vec<usize>, axis: usize| -> Vec<usize> {
+            let (extent, stride) = (x.dimensions()[axis], strides[axis]); // axis < rank
+            let along = |offset| (0..extent).map(move |i| offset + i * stride);
+            offsets.into_iter().flat_map(along).collect()
+        };
+        (0..x.rank())
+            .filter(|axis| axes.contains(axis) == gathered)
+            .fold(vec![0], axis)
+    };
+    let (gathered, kept) = (offsets(true), offsets(false));
+    kept.into_iter()
+        .map(move |base| gathered.iter().map(|offset| base + offset).collect())
 }

@@ -8,7 +8,7 @@
 use crate::context::{Context, EvalError, PADDING, Rows};
 use crate::ir::attributes::attributes;
 use crate::ir::{Shape, Tensor};
-use crate::spec::window::Sliding;
+use crate::spec::window::{Sliding, product, unravel};
 use crate::spec::{Fault, Operation, WRONG_PARENTS, elements, require, shape_of, wrong_parents};
 
 attributes! {
@@ -77,21 +77,16 @@ impl Operation for Conv {
         else {
             return Err(WRONG_PARENTS);
         };
-        let cells = self.sliding(kernel).cells(input, output);
-        let (per_group, plane) = (channels / self.groups, input.iter().product::<usize>());
-        let patch = |position: usize| {
-            let seen = cells.at(position);
-            let row = move |c: usize| seen.clone().into_iter().map(move |cell| cell.map(|cell| c * plane + cell));
-            (0..per_group).flat_map(row).collect()
-        };
+        let sliding = self.sliding(kernel);
+        let tap = |axis: usize, o: usize, k: usize| sliding.tap(axis, o, k, input[axis]); // an axis of the input
         let bias = bias.first().map(|bias| bias.data());
         let side = Side { weight: weight.data(), bias, outputs: out / self.groups };
-        grouped_dots(context, x.data(), per_group * plane, &side, self.groups, cells.positions(), patch)
+        grouped_dots(context, x.data(), &side, &Planes { channels, groups: self.groups, input, output, kernel }, tap)
     }
 
     fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
-        let terms = parents.get(1).map_or(1, |w| elements(w) / w.dimensions().first().map_or(1, |&out| u64::try_from(out).unwrap_or(1).max(1)));
-        elements(shape).saturating_mul(terms)
+        let terms = parents.get(1).and_then(|weight| weight.dimensions().get(1..)).unwrap_or(&[]);
+        terms.iter().fold(elements(shape), |work, &d| work.saturating_mul(u64::try_from(d).unwrap_or(u64::MAX)))
     }
 }
 
@@ -105,19 +100,35 @@ pub(crate) struct Side<'a, V> {
 /// Most positions of an explicit row index alive at one time.
 const INDEX_CHUNK: usize = 1 << 22;
 
-/// `y[n, g, o, p] = Σ_t patch(p)[t] · w[g, o, t] + b[g, o]`, the patch drawn from block `(n, g)` of `x`, each block of `block` values.
-/// `patch(p)` lists positions within a block; `None` is padding. The result is row-major over `n, g, o, p`.
+/// The input side: x [N, `channels`, `input`..], seen through `kernel` from the positions of `output`.
+pub(crate) struct Planes<'a> {
+    pub(crate) channels: usize,
+    pub(crate) groups: usize,
+    pub(crate) input: &'a [usize],
+    pub(crate) output: &'a [usize],
+    pub(crate) kernel: &'a [usize],
+}
+
+/// `y[n, g, o, p] = Σ_{c, k} x[n, g, c, tap(p, k)] · w[g, o, c, k] + b[g, o]`, row-major over `n, g, o, p`; `tap(axis, p, k)` is the input cell
+/// along one axis, `None` is padding.
 pub(crate) fn grouped_dots<C: Context>(
     context: &C,
     x: &[C::Value],
-    block: usize,
     side: &Side<'_, C::Value>,
-    groups: usize,
-    positions: usize,
-    patch: impl Fn(usize) -> Vec<Option<usize>>,
+    planes: &Planes<'_>,
+    tap: impl Fn(usize, usize, usize) -> Option<usize>,
 ) -> Result<Vec<C::Value>, EvalError> {
     let Side { weight, bias, outputs } = *side;
-    let terms = weight.len() / (groups * outputs);
+    let Planes { groups, input, output, kernel, .. } = *planes;
+    let per_group = planes.channels / groups;
+    let plane = input.iter().product::<usize>();
+    let (block, terms, positions) = (per_group * plane, weight.len() / (groups * outputs), output.iter().product::<usize>());
+    let patch = |position: usize| {
+        let index = unravel(position, output);
+        let row = |axis: usize| (0..kernel[axis]).map(|k| tap(axis, index[axis], k)).collect(); // an axis of the input
+        let seen = product(input, row);
+        (0..per_group).flat_map(move |c| seen.clone().into_iter().map(move |cell| cell.map(|cell| c * plane + cell)))
+    };
     let chunk = (INDEX_CHUNK / terms).max(1);
     let mut out = Vec::with_capacity(x.len() / block * outputs * positions);
     for (n, block) in x.chunks_exact(block).enumerate() {

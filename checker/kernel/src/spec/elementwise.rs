@@ -1,6 +1,6 @@
 //! Elementwise operations: one scalar function at every position. Their files state the function; the rest stands here.
 
-use crate::context::EvalError;
+use crate::context::{Context, EvalError};
 use crate::ir::{Shape, Tensor};
 use crate::spec::{Fault, WRONG_PARENTS, require, wrong_parents};
 
@@ -50,12 +50,20 @@ pub(crate) fn zip<V>(
     }
 }
 
-/// Declares an operation without attributes that applies a scalar function of one operand everywhere.
+/// `|x|·|x|`: in every reading the same as `x·x`, but an interval sees that it is not negative.
+pub(crate) fn square<C: Context>(context: &C, x: &C::Value) -> Result<C::Value, EvalError> {
+    let magnitude = context.abs(x)?;
+    context.mul(&magnitude, &magnitude)
+}
+
+/// Declares an operation that applies a scalar function of one operand everywhere; its attributes are exact constants, bound by name.
 macro_rules! unary {
-    ($(#[$meta:meta])* $name:ident, |$context:ident, $x:ident| $value:expr) => {
+    ($(#[$meta:meta])* $name:ident $({ $($(#[$field_meta:meta])* $field:ident,)* })?, |$context:ident, $x:ident| $value:expr) => {
         $crate::ir::attributes::attributes! {
             $(#[$meta])*
-            pub struct $name {}
+            pub struct $name {
+                $($($(#[$field_meta])* pub $field: $crate::number::Exact,)*)?
+            }
         }
         impl $crate::spec::Operation for $name {
             fn shape(&self, parents: &[&$crate::ir::Shape]) -> Result<$crate::ir::Shape, $crate::spec::Fault> {
@@ -67,6 +75,7 @@ macro_rules! unary {
                 parents: &[&$crate::ir::Tensor<C::Value>],
                 _: &$crate::ir::Shape,
             ) -> Result<Vec<C::Value>, $crate::context::EvalError> {
+                $($(let $field = $context.constant(&self.$field)?;)*)?
                 $crate::spec::elementwise::map(parents, |$x| $value)
             }
         }

@@ -88,6 +88,14 @@ pub(crate) fn wrong_parents() -> Fault {
     )
 }
 
+/// The parent of an operation that takes one.
+pub(crate) fn sole<'a, T>(parents: &[&'a T]) -> Option<&'a T> {
+    match parents {
+        [x] => Some(x),
+        _ => None,
+    }
+}
+
 macro_rules! ops {
     ($($keyword:ident => $file:ident::$variant:ident, $arity:expr;)*) => {
         $(pub mod $file;)*
@@ -172,14 +180,73 @@ impl Op {
 
 mod axis;
 mod elementwise;
+mod normalise;
+mod rearrange;
+mod reduce;
 mod window;
 
 ops! {
     input => input::Input, 0..=0;
     const => constant::Const, 0..=0;
-    relu => relu::Relu, 1..=1;
+    reshape => reshape::Reshape, 1..=1;
+    flatten => flatten::Flatten, 1..=1;
+    transpose => transpose::Transpose, 1..=1;
+    permute => permute::Permute, 1..=1;
+    concat => concat::Concat, 1..=1024;
+    slice => slice::Slice, 1..=1;
+    pad => pad::Pad, 1..=1;
+    gather => gather::Gather, 1..=1;
+    broadcast => broadcast::Broadcast, 1..=1;
     add => add::Add, 2..=2;
+    sub => sub::Sub, 2..=2;
+    mul => mul::Mul, 2..=2;
+    div => div::Div, 2..=2;
+    neg => neg::Neg, 1..=1;
+    abs => abs::Abs, 1..=1;
+    scale => scale::Scale, 1..=1;
+    max => max::Max, 2..=2;
+    min => min::Min, 2..=2;
+    clamp => clamp::Clamp, 1..=1;
+    relu => relu::Relu, 1..=1;
+    leaky_relu => leaky_relu::LeakyRelu, 1..=1;
+    elu => elu::Elu, 1..=1;
+    sum => sum::Sum, 1..=1;
+    mean => mean::Mean, 1..=1;
+    reduce_max => reduce_max::ReduceMax, 1..=1;
+    reduce_min => reduce_min::ReduceMin, 1..=1;
+    matmul => matmul::Matmul, 2..=2;
     linear => linear::Linear, 2..=3;
     conv => conv::Conv, 2..=3;
+    conv_transpose => conv_transpose::ConvTranspose, 2..=3;
+    max_pool => max_pool::MaxPool, 1..=1;
+    avg_pool => avg_pool::AvgPool, 1..=1;
+    global_avg_pool => global_avg_pool::GlobalAvgPool, 1..=1;
+    adaptive_avg_pool => adaptive_avg_pool::AdaptiveAvgPool, 1..=1;
+    batch_norm => batch_norm::BatchNorm, 3..=5;
+    upsample => upsample::Upsample, 1..=1;
     softmax => softmax::Softmax, 1..=1;
+    exp => exp::Exp, 1..=1;
+    log => log::Log, 1..=1;
+    sqrt => sqrt::Sqrt, 1..=1;
+    rsqrt => rsqrt::Rsqrt, 1..=1;
+    reciprocal => reciprocal::Reciprocal, 1..=1;
+    pow => pow::Pow, 2..=2;
+    tanh => tanh::Tanh, 1..=1;
+    sigmoid => sigmoid::Sigmoid, 1..=1;
+    hard_sigmoid => hard_sigmoid::HardSigmoid, 1..=1;
+    softplus => softplus::Softplus, 1..=1;
+    silu => silu::Silu, 1..=1;
+    hard_swish => hard_swish::HardSwish, 1..=1;
+    mish => mish::Mish, 1..=1;
+    erf => erf::Erf, 1..=1;
+    gelu => gelu::Gelu, 1..=1;
+    sin => sin::Sin, 1..=1;
+    cos => cos::Cos, 1..=1;
+    log_softmax => log_softmax::LogSoftmax, 1..=1;
+    masked_softmax => masked_softmax::MaskedSoftmax, 2..=2;
+    logsumexp => logsumexp::Logsumexp, 1..=1;
+    layer_norm => layer_norm::LayerNorm, 1..=3;
+    rms_norm => rms_norm::RmsNorm, 1..=2;
+    group_norm => group_norm::GroupNorm, 1..=3;
+    instance_norm => instance_norm::InstanceNorm, 1..=3;
 }

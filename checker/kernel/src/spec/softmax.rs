@@ -29,16 +29,22 @@ impl Operation for Softmax {
         _: &Shape,
     ) -> Result<Vec<C::Value>, EvalError> {
         along(parents, self.axis, |x| {
-            let exps = shifted_exps(context, x)?;
+            let exps = exps(context, &shifted(context, x)?.1)?;
             let total = context.sum(&exps)?;
             exps.iter().map(|e| context.div(e, &total)).collect()
         })
     }
 }
 
-/// `e^(x_i − max_j x_j)` of a nonempty row.
-pub(crate) fn shifted_exps<C: Context>(context: &C, x: &[C::Value]) -> Result<Vec<C::Value>, EvalError> {
+/// `m = max_j x_j` of a nonempty row, and every `x_i − m`.
+pub(crate) fn shifted<C: Context>(context: &C, x: &[C::Value]) -> Result<(C::Value, Vec<C::Value>), EvalError> {
     let (first, rest) = x.split_first().ok_or(EvalError::Internal { what: "an empty row" })?;
     let max = rest.iter().try_fold(first.clone(), |max, x| context.max(&max, x))?;
-    x.iter().map(|x| context.exp(&context.sub(x, &max)?)).collect()
+    let shifted = x.iter().map(|x| context.sub(x, &max)).collect::<Result<_, _>>()?;
+    Ok((max, shifted))
+}
+
+/// `e^x` of every value.
+pub(crate) fn exps<C: Context>(context: &C, x: &[C::Value]) -> Result<Vec<C::Value>, EvalError> {
+    x.iter().map(|x| context.exp(x)).collect()
 }

@@ -3,9 +3,11 @@
 //! Along one axis of extent `n`, output position `o` and kernel position `k` meet the input cell `o·stride + k·dilation − before`, which is
 //! padding when it is outside `0..n`. There are `⌊(n + before + after − dilation·(kernel − 1) − 1) / stride⌋ + 1` output positions
 //! (Dumoulin and Visin 2016, relationship 15); in ceiling mode the quotient is rounded up, less a last window that would start beyond the input and
-//! the padding before it (PyTorch and ONNX alike).
+//! the padding before it (PyTorch and ONNX alike). No table is kept: cells are computed where they are used.
 
-use crate::spec::Fault;
+use crate::context::EvalError;
+use crate::ir::{Shape, Tensor};
+use crate::spec::{Fault, WRONG_PARENTS, elements, require, shape_of, sole, wrong_parents};
 
 /// The numbers of one window rule, one entry per spatial axis each; built from an operation's attributes.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +33,6 @@ impl Sliding<'_> {
         input: &[usize],
         constraint: &'static str,
     ) -> Result<Vec<usize>, Fault> {
-        let axes = input.len();
         let lists = [
             self.kernel,
             self.stride,
@@ -39,12 +40,7 @@ impl Sliding<'_> {
             self.before,
             self.after,
         ];
-        if !(1..=3).contains(&axes) || lists.iter().any(|list| list.len() != axes) {
-            return Err(Fault::new(
-                constraint,
-                format!("{axes} spatial axes, every list needs one entry each, 1 to 3"),
-            ));
-        }
+        require_spatial(input.len(), &lists, constraint)?;
         let extent = |axis: usize| -> Option<usize> {
             let [kernel, stride, dilation, before, after] = lists.map(|list| list[axis]); // lengths checked above
             if kernel == 0 || stride == 0 || dilation == 0 {
@@ -73,74 +69,189 @@ impl Sliding<'_> {
                 format!("no window fits axis {axis} of the input extents {input:?}"),
             )
         };
-        (0..axes)
+        (0..input.len())
             .map(|axis| extent(axis).ok_or_else(|| fault(axis)))
             .collect()
     }
 
-    /// The cells that each output position sees; `output` is what [`Sliding::output`] gave for `input`.
-    pub(crate) fn cells(&self, input: &[usize], output: &[usize]) -> Cells {
-        let tap = |axis: usize, o: usize, k: usize| {
-            let cell =
-                (o * self.stride[axis] + k * self.dilation[axis]).checked_sub(self.before[axis])?;
-            (cell < input[axis]).then_some(cell)
+    /// The shape of a pool over x [N, C, spatial..]; `rule` bears on the lists and extents, `seen` on windows in padding alone.
+    pub(crate) fn pool(
+        &self,
+        parents: &[&Shape],
+        rule: &'static str,
+        seen: &'static str,
+        whole: &'static str,
+    ) -> Result<Shape, Fault> {
+        let x = sole(parents).ok_or_else(wrong_parents)?;
+        let &[batch, channels, ref input @ ..] = x.dimensions() else {
+            return Err(Fault::new(rule, format!("x {x} has no spatial axis")));
         };
-        Cells::new(input, output, self.kernel, tap)
+        let output = self.output(input, rule)?;
+        for (axis, (&extent, &last)) in input.iter().zip(&output).enumerate() {
+            let ends = [0, last - 1].map(|o| self.seen(axis, o, extent));
+            require(ends.iter().all(|(first, end)| first < end), seen, || {
+                format!("a window along axis {axis} of x {x} sees nothing but padding")
+            })?;
+        }
+        shape_of([&[batch, channels], output.as_slice()].concat(), whole)
+    }
+
+    /// The work of a pool: one operation for each window cell.
+    pub(crate) fn work(&self, shape: &Shape) -> u64 {
+        self.kernel.iter().fold(elements(shape), |work, &cells| {
+            work.saturating_mul(u64::try_from(cells).unwrap_or(u64::MAX))
+        })
+    }
+
+    /// Kernel positions `first..end` that meet input cells from output position `o`, on an axis of this extent.
+    pub(crate) fn seen(&self, axis: usize, o: usize, extent: usize) -> (usize, usize) {
+        let (start, dilation) = (o * self.stride[axis], self.dilation[axis]); // the axis is one of `output`
+        let until = |end: usize| {
+            end.saturating_sub(start)
+                .div_ceil(dilation)
+                .min(self.kernel[axis])
+        };
+        (until(self.before[axis]), until(self.before[axis] + extent))
+    }
+
+    /// How many kernel positions of output position `o` are within the input and its padding.
+    pub(crate) fn within_padding(&self, axis: usize, o: usize, extent: usize) -> usize {
+        self.seen(axis, o, extent + self.after[axis]).1
+    }
+
+    /// The input cells seen from one output position; padding is left out.
+    pub(crate) fn cells(&self, axis: usize, o: usize, extent: usize) -> Vec<usize> {
+        let (first, end) = self.seen(axis, o, extent);
+        (first..end)
+            .filter_map(|k| self.tap(axis, o, k, extent))
+            .collect()
+    }
+
+    /// The input cell under one kernel position; `None` is padding.
+    pub(crate) fn tap(&self, axis: usize, o: usize, k: usize, extent: usize) -> Option<usize> {
+        let cell =
+            (o * self.stride[axis] + k * self.dilation[axis]).checked_sub(self.before[axis])?;
+        (cell < extent).then_some(cell)
     }
 }
 
-/// For every output position the input cells under the kernel, row-major over the kernel; `None` is padding.
-#[derive(Clone, Debug)]
-pub(crate) struct Cells {
-    /// Per axis: input extent, output extent, and the cell for each pair (output position, kernel position).
-    axes: Vec<(usize, usize, Vec<Option<usize>>)>,
+/// The fault against `constraint` unless there are 1 to 3 spatial axes and every list has one entry for each.
+pub(crate) fn require_spatial(
+    axes: usize,
+    lists: &[&[usize]],
+    constraint: &'static str,
+) -> Result<(), Fault> {
+    require(
+        (1..=3).contains(&axes) && lists.iter().all(|list| list.len() == axes),
+        constraint,
+        || format!("{axes} spatial axes, there must be 1 to 3 and every list needs one entry each"),
+    )
 }
 
-impl Cells {
-    /// From the rule `tap(axis, output position, kernel position)` along each axis.
-    pub(crate) fn new(
-        input: &[usize],
-        output: &[usize],
-        kernel: &[usize],
-        tap: impl Fn(usize, usize, usize) -> Option<usize>,
-    ) -> Self {
-        let tap = &tap;
-        let axis = |(axis, ((&input, &output), &kernel))| {
-            let taps = (0..output)
-                .flat_map(|o| (0..kernel).map(move |k| tap(axis, o, k)))
-                .collect();
-            (input, output, taps)
-        };
-        Cells {
-            axes: input
-                .iter()
-                .zip(output)
-                .zip(kernel)
-                .enumerate()
-                .map(axis)
-                .collect(),
+/// A window whose cells all fall beside a short axis, which no shape rule has seen.
+const NO_CELL: EvalError = EvalError::Undefined {
+    function: "a pool",
+    reason: "a window sees nothing but padding",
+};
+
+/// The index along every axis of a row-major position.
+pub(crate) fn unravel(mut position: usize, extents: &[usize]) -> Vec<usize> {
+    let mut index = extents.to_vec();
+    for i in index.iter_mut().rev() {
+        let extent = *i;
+        *i = position % extent;
+        position /= extent;
+    }
+    index
+}
+
+/// Row-major positions, in an input of these extents, of the product of one list of cells per axis; `None` is padding.
+pub(crate) fn product(
+    input: &[usize],
+    list: impl Fn(usize) -> Vec<Option<usize>>,
+) -> Vec<Option<usize>> {
+    let (mut cells, mut plane) = (vec![Some(0)], 1);
+    for (axis, extent) in input.iter().enumerate().rev() {
+        let inner = &cells;
+        let row = list(axis).into_iter();
+        cells = row
+            .flat_map(|tap| inner.iter().map(move |cell| Some(tap? * plane + (*cell)?)))
+            .collect();
+        plane *= extent;
+    }
+    cells
+}
+
+/// For every channel of x [N, C, spatial..] and every output position: `f` of the output index and of the values under it, which are the
+/// product of the cells `list(axis, output coordinate, input extent)`, row-major.
+pub(crate) fn over_windows<V: Clone>(
+    parents: &[&Tensor<V>],
+    shape: &Shape,
+    list: impl Fn(usize, usize, usize) -> Vec<usize>,
+    mut f: impl FnMut(&[usize], Vec<V>) -> Result<V, EvalError>,
+) -> Result<Vec<V>, EvalError> {
+    let ([x], [_, _, output @ ..]) = (parents, shape.dimensions()) else {
+        return Err(WRONG_PARENTS);
+    };
+    let [_, _, input @ ..] = x.dimensions() else {
+        return Err(WRONG_PARENTS);
+    };
+    let mut out = Vec::with_capacity(shape.elements());
+    for plane in x.data().chunks_exact(input.iter().product()) {
+        for position in 0..output.iter().product() {
+            let index = unravel(position, output);
+            let cells = |axis: usize| {
+                list(axis, index[axis], input[axis])
+                    .into_iter()
+                    .map(Some)
+                    .collect()
+            }; // an axis of both
+            let values = product(input, cells)
+                .into_iter()
+                .map(|cell| cell.and_then(|cell| plane.get(cell)).cloned());
+            let values: Option<Vec<V>> = values.collect();
+            let values = values.filter(|values| !values.is_empty());
+            out.push(f(&index, values.ok_or(NO_CELL)?)?);
         }
     }
-
-    /// Number of output positions.
-    pub(crate) fn positions(&self) -> usize {
-        self.axes.iter().map(|(_, output, _)| output).product()
-    }
-
-    /// The cells seen from one output position, as positions in the row-major input.
-    pub(crate) fn at(&self, position: usize) -> Vec<Option<usize>> {
-        let mut cells = vec![Some(0)];
-        let mut rest = self.positions();
-        for (input, output, taps) in &self.axes {
-            rest /= output;
-            let kernel = taps.len() / output;
-            let here = position / rest % output;
-            let row = &taps[here * kernel..(here + 1) * kernel]; // here < output
-            cells = cells
-                .iter()
-                .flat_map(|cell| row.iter().map(move |tap| Some((*cell)? * input + (*tap)?)))
-                .collect();
-        }
-        cells
-    }
+    Ok(out)
 }
+
+/// Declares the attributes of a pool: those of its windows, then its own.
+macro_rules! pool {
+    ($(#[$meta:meta])* pub struct $name:ident { $($own:tt)* }) => {
+        $crate::ir::attributes::attributes! {
+            $(#[$meta])*
+            pub struct $name {
+                /// Cells of the window.
+                pub kernel: Vec<usize>,
+                /// Step between output positions.
+                pub stride: Vec<usize>,
+                /// Step between window cells.
+                pub dilation: Vec<usize>,
+                /// Padding before the first cell.
+                pub pad_before: Vec<usize>,
+                /// Padding after the last cell.
+                pub pad_after: Vec<usize>,
+                /// Whether a last, partial window counts.
+                pub ceil_mode: bool,
+                $($own)*
+            }
+        }
+
+        impl $name {
+            fn sliding(&self) -> $crate::spec::window::Sliding<'_> {
+                $crate::spec::window::Sliding {
+                    kernel: &self.kernel,
+                    stride: &self.stride,
+                    dilation: &self.dilation,
+                    before: &self.pad_before,
+                    after: &self.pad_after,
+                    ceiling: self.ceil_mode,
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use pool;

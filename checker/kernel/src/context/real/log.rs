@@ -1,0 +1,180 @@
+//! `ln x`, `ln(1 + x)`, `log₂ x` and `log₁₀ x`.
+//!
+//! Claim: for an exact argument the result is within 2^−3 of the last requested bit, near `x = 1` too; a narrow ball widens by `r / min x`
+//! (the derivative over the ball), a wide one is evaluated at both ends.
+//! Method: `ln(1 + d) = y + 2 artanh(t/(2 + t))` with `t = (1 + d) e^−y − 1`, where `y` is a guess of 55 good bits: whatever the guess, the
+//! equation holds; the guess only has to make `t` small, and that is checked.
+
+use super::constants::Constant;
+use super::exp::expm1_fixed;
+use super::fixed::{fixed_top, length, odd_series, one_fixed, signed, to_fixed, unit};
+use super::{Ball, Mag, Real};
+use crate::context::EvalError;
+use crate::number::Dyadic;
+use num_bigint::BigInt;
+use num_traits::One;
+use std::cmp::Ordering;
+
+impl Real {
+    /// `ln x`, `x > 0`.
+    pub(super) fn log_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
+        super::positive(x, "log")?;
+        self.lift_logarithm(x, x, |x| self.log_at(x, precision))
+    }
+
+    /// `ln(1 + x)`, `x > −1`.
+    pub(super) fn log1p_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
+        let one = Ball::exact(Dyadic::one());
+        let shifted = match x.compare(&one.neg()) {
+            Some(Ordering::Greater) => x.add(&one, precision.max(64)),
+            Some(_) => return Err(super::undefined("log1p", "the argument is not above -1")),
+            None if x.upper() <= Dyadic::integer(-1) => {
+                return Err(super::undefined("log1p", "the argument is not above -1"));
+            }
+            None => {
+                return Err(super::undecided(
+                    "log1p",
+                    "the argument may not be above -1",
+                ));
+            }
+        };
+        self.lift_logarithm(x, &shifted, |x| self.log1p_at(x, precision))
+    }
+
+    /// `log₂ x`, `x > 0`.
+    pub(super) fn log2_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
+        super::positive(x, "log2")?;
+        let odd = x.mid().normalised();
+        if x.is_exact() && odd.mantissa().is_one() {
+            return Ok(Ball::exact(Dyadic::integer(odd.exponent())));
+        }
+        self.over_constant(x, Constant::Ln2, precision)
+    }
+
+    /// `log₁₀ x`, `x > 0`.
+    pub(super) fn log10_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
+        super::positive(x, "log10")?;
+        let odd = x.mid().normalised();
+        if let Ok(k) = u32::try_from(odd.exponent()) {
+            // 10^k = 5^k · 2^k; a mantissa of b bits cannot be 5^k unless k ≤ b/2.
+            let possible = x.is_exact() && u64::from(k) <= odd.bits() / 2;
+            if possible && *odd.mantissa() == BigInt::from(5).pow(k) {
+                return Ok(Ball::exact(Dyadic::integer(k.into())));
+            }
+        }
+        self.over_constant(x, Constant::Ln10, precision)
+    }
+
+    fn over_constant(
+        &self,
+        x: &Ball,
+        constant: Constant,
+        precision: u64,
+    ) -> Result<Ball, EvalError> {
+        let p = precision + 4;
+        let quotient = self
+            .log_ball(x, p)?
+            .div(&self.constant_ball(constant, p), p);
+        quotient.ok_or(super::INTERNAL)
+    }
+
+    /// A logarithm of slope `1/point`.
+    fn lift_logarithm(
+        &self,
+        x: &Ball,
+        point: &Ball,
+        at: impl Fn(&Dyadic) -> Result<Ball, EvalError>,
+    ) -> Result<Ball, EvalError> {
+        // 1/min is an upper bound only up to the 30 bits of a Mag, which rounds up.
+        let nearest = point.mignitude();
+        let slope = Mag::power_of_two(0).over(nearest);
+        let narrow = x.mag().scaled(10) <= nearest && slope.is_some();
+        self.lift(x, narrow, at, |_| slope.unwrap_or(Mag::ZERO))
+    }
+
+    /// `ln x` at a point `x > 0`.
+    pub(super) fn log_at(&self, x: &Dyadic, precision: u64) -> Result<Ball, EvalError> {
+        let top = x.top().ok_or(super::INTERNAL)?;
+        let scaled = x.scaled(-top); // [1/2, 1)
+        if (0..=1).contains(&top) {
+            let d = x.sub(&Dyadic::one());
+            if d.top().is_none_or(|t| t <= -2) {
+                return self.log1p_at(&d, precision); // |x − 1| < 1/4
+            }
+        }
+        // |ln x| ≥ 0.22, known within 3N + 9 + 1.5 + 2 units, and 3N + 13 ≤ 2^length(precision) because N ≤ bits/24 + 1.
+        let bits = precision + 8 + length(precision);
+        let mut d = to_fixed(&scaled, bits) - one_fixed(bits);
+        let mut n = top;
+        if d < -((one_fixed(bits) * 19u32) >> 6u32) {
+            d = to_fixed(&scaled.scaled(1), bits) - one_fixed(bits);
+            n = top.saturating_sub(1);
+        }
+        let (mut value, error) = log1p_fixed(&d, bits)?;
+        if n != 0 {
+            value += (self.constant_fixed(Constant::Ln2, bits + 44) * n) >> 44u32;
+        }
+        Ok(Ball::fixed(value, unit(bits), error + 4, precision))
+    }
+
+    /// `ln(1 + d)` at a point `d > −1`.
+    pub(super) fn log1p_at(&self, d: &Dyadic, precision: u64) -> Result<Ball, EvalError> {
+        let Some(top) = d.top() else {
+            return Ok(Ball::exact(Dyadic::zero()));
+        };
+        let p = signed(precision);
+        if top < -(p + 4) {
+            return Ok(Ball::new(d.clone(), Mag::power_of_two(2 * top))); // |ln(1 + d) − d| ≤ d² for |d| ≤ 1/2
+        }
+        if top > p + 8 {
+            // ln(1 + d) = ln d + ln(1 + 1/d), and 0 < ln(1 + 1/d) < 2^(1−top).
+            return Ok(self
+                .log_at(d, precision + 2)?
+                .widened(Mag::power_of_two(1 - top)));
+        }
+        if top > -2 {
+            return self.log_at(&d.add(&Dyadic::one()), precision);
+        }
+        // |ln(1 + d)| ≥ 0.8 |d| ≥ 2^(top − 1.4), known within 3N + 9 + 1.4 units.
+        let bits = precision + 8 + length(precision) + top.unsigned_abs();
+        let (value, error) = log1p_fixed(&to_fixed(d, bits), bits)?;
+        Ok(Ball::fixed(value, unit(bits), error + 2, precision))
+    }
+}
+
+/// `2^bits · ln(1 + d)` for `d · 2^−bits` in [−0.3, 0.43], and its error in units.
+///
+/// With the guess: `w` is within 2 units, `t = d + w + d w` within 2 · 1.43 + 1 ≤ 4; without it `t` is exact.
+/// `u = t/(2 + t)` inherits at most 0.51 · 4 units and its floor adds 1: artanh u is within 3.2, and the series at the computed u adds 3N/2 + 1.
+fn log1p_fixed(d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
+    let (guess, t) = if fixed_top(d, bits) <= -12 {
+        (BigInt::default(), d.clone())
+    } else {
+        let leading = Dyadic::new(d.clone(), unit(bits)).scaled(60).floor();
+        let guess = log_guess(i64::try_from(leading).map_err(|_| super::INTERNAL)?);
+        let guess = to_fixed(&Dyadic::new(guess.into(), -60), bits);
+        let w = expm1_fixed(&-&guess, bits);
+        let t = d + &w + ((d * &w) >> bits);
+        (guess, t)
+    };
+    if fixed_top(&t, bits) > -12 {
+        return Err(super::INTERNAL);
+    }
+    let u = (&t << bits) / (&t + (one_fixed(bits) << 1u32));
+    let (sum, n) = odd_series(u, bits, false);
+    Ok((guess + (sum << 1u32), 3 * n + 9))
+}
+
+/// About `2^60 ln(1 + d)` for `d · 2^−60` in [−0.3, 0.43], with no claim.
+fn log_guess(d: i64) -> i64 {
+    const ONE: i128 = 1 << 60;
+    let u = (i128::from(d) * ONE) / (2 * ONE + i128::from(d)); // |u| < 0.18
+    let square = (u * u) >> 60;
+    let (mut sum, mut power, mut odd) = (u, u, 1);
+    while power.abs() > 1 {
+        power = (power * square) >> 60;
+        odd += 2;
+        sum += i128::from(i64::try_from(power).unwrap_or(0) / odd);
+    }
+    i64::try_from(2 * sum).unwrap_or(0)
+}

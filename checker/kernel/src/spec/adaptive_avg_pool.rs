@@ -1,0 +1,43 @@
+//! Mean over a stated number of bins per spatial axis.
+//!
+//! Value: along an axis of extent n, bin i of `output` = m bins is the cells ⌊i·n/m⌋ ≤ cell < ⌈(i+1)·n/m⌉ (bins may overlap); y is `Σ x / count` of
+//! the product of the bins. Shapes: x [N, C, spatial..] → y [N, C, output..].
+//! Constraints: adaptive_avg_pool_c1, adaptive_avg_pool_c2 (`spec-tests/ops/adaptive_avg_pool.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::spec::reduce::mean;
+use crate::spec::window::{over_windows, require_spatial};
+use crate::spec::{Fault, Operation, elements, shape_of, sole, wrong_parents};
+
+attributes! {
+    /// Mean over bins.
+    pub struct AdaptiveAvgPool {
+        /// The number of bins along each spatial axis.
+        pub output: Vec<usize>,
+    }
+}
+
+impl Operation for AdaptiveAvgPool {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        let x = sole(parents).ok_or_else(wrong_parents)?;
+        let (spatial, outer) = (x.rank().saturating_sub(2), x.dimensions().iter().take(2));
+        require_spatial(spatial, &[&self.output], "adaptive_avg_pool_c1")?;
+        shape_of(outer.chain(&self.output).copied().collect(), "adaptive_avg_pool_c2")
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        let bin = |axis: usize, i: usize, n: usize| {
+            let bins = self.output.get(axis).map_or(1, |&bins| bins);
+            (i * n / bins..((i + 1) * n).div_ceil(bins)).collect() // both extents are below 2^31
+        };
+        over_windows(parents, shape, bin, |_, cells| mean(context, &cells))
+    }
+
+    fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
+        // A bin is at most one cell wider than n/m at each end.
+        let overlap = 3u64.saturating_pow(u32::try_from(self.output.len()).unwrap_or(u32::MAX));
+        parents.iter().fold(elements(shape), |work, x| work.saturating_add(elements(x))).saturating_mul(overlap)
+    }
+}

@@ -1,0 +1,38 @@
+//! Clamp to constant ends, either of which may be absent.
+//!
+//! Value: `min(max(x, lo), hi)`, so `hi` wins where `lo > hi`. Constraints: clamp_c1 (`spec-tests/ops/clamp.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::number::Exact;
+use crate::spec::elementwise::{map, same_shape};
+use crate::spec::{Fault, Operation, require};
+
+attributes! {
+    /// `min(max(x, lo), hi)` at every position.
+    pub struct Clamp {
+        /// The lower end: one number, or none.
+        pub lo: Vec<Exact>,
+        /// The upper end: one number, or none.
+        pub hi: Vec<Exact>,
+    }
+}
+
+impl Operation for Clamp {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        require(self.lo.len() <= 1 && self.hi.len() <= 1, "clamp_c1", || {
+            format!("{} lower and {} upper ends, at most one each", self.lo.len(), self.hi.len())
+        })?;
+        same_shape(parents)
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        let end = |end: &[Exact]| end.first().map(|end| context.constant(end)).transpose();
+        let (lo, hi) = (end(&self.lo)?, end(&self.hi)?);
+        map(parents, |x| {
+            let x = lo.as_ref().map_or_else(|| Ok(x.clone()), |lo| context.max(x, lo))?;
+            hi.as_ref().map_or_else(|| Ok(x.clone()), |hi| context.min(&x, hi))
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! Tensors one after the other along one axis.
+//!
+//! Shapes: [a.., n₁, c..], [a.., n₂, c..], … → [a.., n₁ + n₂ + …, c..]. Constraints: concat_c1 … concat_c3 (`spec-tests/ops/concat.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::spec::axis::around;
+use crate::spec::{Fault, Operation, WRONG_PARENTS, require, shape_of, wrong_parents};
+
+attributes! {
+    /// The parents one after the other along `axis`.
+    pub struct Concat {
+        /// The axis along which they stand.
+        pub axis: usize,
+    }
+}
+
+impl Operation for Concat {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        let [first, ..] = parents else {
+            return Err(wrong_parents());
+        };
+        require(self.axis < first.rank(), "concat_c1", || format!("axis {} of {first}", self.axis))?;
+        let mut dimensions = first.dimensions().to_vec();
+        for other in parents.iter().skip(1) {
+            let mut differ = other.dimensions().iter().zip(first.dimensions()).enumerate().filter(|(_, (a, b))| a != b);
+            require(other.rank() == first.rank() && differ.all(|(axis, _)| axis == self.axis), "concat_c2", || {
+                format!("{first} and {other} differ beside axis {}", self.axis)
+            })?;
+            for (total, more) in dimensions.iter_mut().zip(other.dimensions()).skip(self.axis).take(1) {
+                *total = total.saturating_add(*more); // what saturates is no shape
+            }
+        }
+        shape_of(dimensions, "concat_c3")
+    }
+
+    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        let (outer, _, _) = around(shape, self.axis).ok_or(WRONG_PARENTS)?;
+        let mut out = Vec::with_capacity(shape.elements());
+        for block in 0..outer {
+            for parent in parents {
+                let length = parent.data().len() / outer;
+                out.extend_from_slice(parent.data().get(block * length..(block + 1) * length).ok_or(WRONG_PARENTS)?);
+            }
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,102 @@
+//! Transposed convolution (the adjoint of convolution in x) over one to three spatial axes.
+//!
+//! Value: y[n, o, p] = Σ_{c, k} w[c, o, k] · x[n, c, i] + b[o], c over the channels of o's group, the sum over all cells i and kernel cells k with
+//! i·stride + k·dilation − pad_before = p. The terms stand in the order channel, then kernel cell, row-major; a kernel cell that meets no
+//! input cell is the term +0 · w, so that every position sums equally many terms.
+//! Shapes: x [N, C, spatial..], weight [C, O/groups, kernel..], bias [O] (may be absent) → y [N, O, out..].
+//! Constraints: conv_transpose_c1 … conv_transpose_c6 (`spec-tests/ops/conv_transpose.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::spec::conv::{Planes, Side, grouped_dots};
+use crate::spec::rearrange::rearrange;
+use crate::spec::window::require_spatial;
+use crate::spec::{Fault, Operation, WRONG_PARENTS, elements, require, shape_of, wrong_parents};
+
+attributes! {
+    /// Transposed convolution; the lists have one entry per spatial axis.
+    pub struct ConvTranspose {
+        /// Distance in the output between the images of neighbouring input cells.
+        pub stride: Vec<usize>,
+        /// Step between kernel cells.
+        pub dilation: Vec<usize>,
+        /// Output cells cut off before the first.
+        pub pad_before: Vec<usize>,
+        /// Output cells cut off after the last.
+        pub pad_after: Vec<usize>,
+        /// Output cells added after the last.
+        pub output_padding: Vec<usize>,
+        /// Number of groups of channels that do not mix.
+        pub groups: usize,
+    }
+}
+
+impl ConvTranspose {
+    /// The output extent along one axis; the lists have been found long enough.
+    fn extent(&self, axis: usize, input: usize, kernel: usize) -> Option<usize> {
+        let at = |list: &[usize]| list.get(axis).copied();
+        let (stride, dilation, extra) = (at(&self.stride)?, at(&self.dilation)?, at(&self.output_padding)?);
+        let reach = dilation.checked_mul(kernel - 1)?; // a dimension is at least 1
+        let whole = (input - 1).checked_mul(stride)?.checked_add(reach)?.checked_add(1)?.checked_add(extra)?;
+        let cut = at(&self.pad_before)?.checked_add(at(&self.pad_after)?)?;
+        whole.checked_sub(cut).filter(|&out| out > 0 && stride > 0 && dilation > 0 && extra < stride.max(dilation))
+    }
+}
+
+impl Operation for ConvTranspose {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        let [x, weight, bias @ ..] = parents else {
+            return Err(wrong_parents());
+        };
+        let (&[batch, channels, ref input @ ..], &[fan, per_group, ref kernel @ ..]) = (x.dimensions(), weight.dimensions())
+        else {
+            return Err(Fault::new("conv_transpose_c1", format!("x {x} and weight {weight} need at least three dimensions")));
+        };
+        require(input.len() == kernel.len(), "conv_transpose_c1", || format!("x {x} and weight {weight} differ in rank"))?;
+        require(self.groups > 0 && channels % self.groups == 0, "conv_transpose_c2", || {
+            format!("{channels} input channels in {} groups", self.groups)
+        })?;
+        require(fan == channels, "conv_transpose_c3", || format!("x {x} has {channels} channels, weight {weight} takes {fan}"))?;
+        let lists = [&self.stride, &self.dilation, &self.pad_before, &self.pad_after, &self.output_padding].map(Vec::as_slice);
+        require_spatial(input.len(), &lists, "conv_transpose_c4")?;
+        let fault = |axis| Fault::new("conv_transpose_c4", format!("axis {axis} of x {x} has no output extent"));
+        let extents = input.iter().zip(kernel).enumerate();
+        let extents = extents.map(|(axis, (&n, &k))| self.extent(axis, n, k).ok_or_else(|| fault(axis)));
+        let output = extents.collect::<Result<Vec<_>, _>>()?;
+        let out = per_group.saturating_mul(self.groups); // at most the elements of x times those of weight; what saturates is no shape
+        for bias in bias {
+            require(bias.dimensions() == [out], "conv_transpose_c5", || format!("bias {bias} is not [{out}]"))?;
+        }
+        shape_of([&[batch, out], output.as_slice()].concat(), "conv_transpose_c6")
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        let [x, weight, bias @ ..] = parents else {
+            return Err(WRONG_PARENTS);
+        };
+        let (&[_, channels, ref input @ ..], &[_, outputs, ref kernel @ ..], [_, _, output @ ..]) =
+            (x.dimensions(), weight.dimensions(), shape.dimensions())
+        else {
+            return Err(WRONG_PARENTS);
+        };
+        // [g, c, o, k] → [g, o, c, k]: the rows that belong to one output channel.
+        let (fan, cells) = (channels / self.groups, kernel.iter().product::<usize>());
+        let rows = rearrange(&[*weight], &[self.groups, outputs, fan, cells], None, |_, axis, i| {
+            Some(i * [fan * outputs * cells, cells, outputs * cells, 1].get(axis)?)
+        })?;
+        let tap = |axis: usize, p: usize, k: usize| {
+            let image = (p + self.pad_before.get(axis)?).checked_sub(k * self.dilation.get(axis)?)?;
+            let (cell, stride) = (image / self.stride.get(axis)?, self.stride.get(axis)?);
+            (image % stride == 0 && cell < *input.get(axis)?).then_some(cell)
+        };
+        let side = Side { weight: &rows, bias: bias.first().map(|bias| bias.data()), outputs };
+        grouped_dots(context, x.data(), &side, &Planes { channels, groups: self.groups, input, output, kernel }, tap)
+    }
+
+    fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
+        let terms = parents.get(1).map_or(1, |weight| elements(weight)); // of all output channels
+        let channels = shape.dimensions().get(1).map_or(1, |&out| u64::try_from(out).unwrap_or(u64::MAX));
+        elements(shape).saturating_mul(terms.div_ceil(channels.max(1)))
+    }
+}

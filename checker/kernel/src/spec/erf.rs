@@ -1,0 +1,10 @@
+//! The error function `2/√π ∫₀ˣ e^(−t²) dt`.
+//!
+//! Value: `erf x`, one rounding in `Binary32`.
+
+use crate::spec::elementwise::unary;
+
+unary! {
+    /// `erf x` at every position.
+    Erf, |context, x| context.erf(x)
+}

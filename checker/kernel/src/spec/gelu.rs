@@ -1,0 +1,56 @@
+//! Gaussian error linear unit (Hendrycks and Gimpel 2016), exact or in the tanh form.
+//!
+//! Value: `(x/2) · (1 + t)`, where t = erf(x · 1/√2) for `erf`, and t = tanh(c · (x + 0.044715 · x³)) for `tanh`, in this order of operations;
+//! x³ = x · (|x|·|x|), and c = 1/√(π/2), which `Binary32` computes to 3f4c422a, the word nearest √(2/π) (√(2/π) itself would miss it by an ulp).
+//! The two forms are different functions: they part by up to 4.8e-4.
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::{attributes, keywords};
+use crate::ir::{Shape, Tensor};
+use crate::spec::elementwise::{map, same_shape, square};
+use crate::spec::{Fault, Operation};
+
+keywords! {
+    /// Which function is meant.
+    pub enum Form {
+        /// `x · Φ(x)`, Φ the normal distribution function.
+        Erf = "erf",
+        /// The approximation by a hyperbolic tangent.
+        Tanh = "tanh",
+    }
+}
+
+attributes! {
+    /// `x · Φ(x)` at every position.
+    pub struct Gelu {
+        /// Which function is meant.
+        pub form: Form,
+    }
+}
+
+impl Operation for Gelu {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        same_shape(parents)
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        let (one, two) = (context.integer(1)?, context.integer(2)?);
+        let half = context.div(&one, &two)?;
+        let gate = |x: &C::Value, t: C::Value| context.mul(&context.mul(&half, x)?, &context.add(&one, &t)?);
+        match self.form {
+            Form::Erf => {
+                let scale = context.rsqrt(&two)?;
+                map(parents, |x| gate(x, context.erf(&context.mul(x, &scale)?)?))
+            }
+            Form::Tanh => {
+                let scale = context.div(&one, &context.sqrt(&context.div(&context.pi()?, &two)?)?)?;
+                let cubic = context.div(&context.integer(44_715)?, &context.integer(1_000_000)?)?;
+                map(parents, |x| {
+                    let cube = context.mul(x, &square(context, x)?)?;
+                    let inner = context.add(x, &context.mul(&cubic, &cube)?)?;
+                    gate(x, context.tanh(&context.mul(&scale, &inner)?)?)
+                })
+            }
+        }
+    }
+}

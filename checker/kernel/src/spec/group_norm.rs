@@ -1,0 +1,59 @@
+//! Group normalisation (Wu and He 2018): over the channels of one group and all their positions.
+//!
+//! Value: `(x − μ) · 1/√(σ² + ε) · weight[c] + bias[c]`, μ the mean and σ² the biased variance over one sample's group of C/groups neighbouring
+//! channels; the order of operations is that of `normalise`. Shapes: x [N, C, ..], weight and bias [C] (may be absent) → the shape of x.
+//! Constraints: group_norm_c1 … group_norm_c4 (`spec-tests/ops/group_norm.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::number::Exact;
+use crate::spec::normalise::{Normalise, require_affine, require_epsilon};
+use crate::spec::{Fault, Operation, WRONG_PARENTS, require, wrong_parents};
+
+attributes! {
+    /// Group normalisation.
+    pub struct GroupNorm {
+        /// Number of groups of channels.
+        pub groups: usize,
+        /// ε ≥ 0, added to the variance inside the root.
+        pub epsilon: Exact,
+    }
+}
+
+impl Operation for GroupNorm {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        let [x, affine @ ..] = parents else {
+            return Err(wrong_parents());
+        };
+        let &[_, channels, ..] = x.dimensions() else {
+            return Err(Fault::new("group_norm_c1", format!("x {x} needs at least two dimensions")));
+        };
+        require(channels.checked_rem(self.groups) == Some(0), "group_norm_c2", || {
+            format!("{channels} channels in {} groups", self.groups)
+        })?;
+        require_epsilon(&self.epsilon, "group_norm_c3")?;
+        require_affine(affine, &[channels], "group_norm_c4")?;
+        Ok((*x).clone())
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        grouped(context, parents, shape, Some(self.groups), &self.epsilon)
+    }
+}
+
+/// Normalises each sample's groups of channels; without a number of groups each channel is one.
+pub(crate) fn grouped<C: Context>(
+    context: &C,
+    parents: &[&Tensor<C::Value>],
+    shape: &Shape,
+    groups: Option<usize>,
+    epsilon: &Exact,
+) -> Result<Vec<C::Value>, EvalError> {
+    let &[_, channels, ref positions @ ..] = shape.dimensions() else {
+        return Err(WRONG_PARENTS);
+    };
+    let plane: usize = positions.iter().product();
+    let length = (channels * plane).checked_div(groups.unwrap_or(channels)).filter(|&length| length > 0).ok_or(WRONG_PARENTS)?;
+    Normalise { length, epsilon, centred: true }.value(context, parents, |position| position / plane % channels)
+}

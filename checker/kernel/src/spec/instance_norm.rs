@@ -1,0 +1,39 @@
+//! Instance normalisation (Ulyanov, Vedaldi and Lempitsky 2016): over the positions of one channel.
+//!
+//! Value: `(x − μ) · 1/√(σ² + ε) · weight[c] + bias[c]`, μ the mean and σ² the biased variance over one sample's channel, which is `group_norm`
+//! with as many groups as channels. Shapes: x [N, C, spatial..], weight and bias [C] (may be absent) → the shape of x.
+//! Constraints: instance_norm_c1 … instance_norm_c3 (`spec-tests/ops/instance_norm.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::number::Exact;
+use crate::spec::group_norm::grouped;
+use crate::spec::normalise::{require_affine, require_epsilon};
+use crate::spec::{Fault, Operation, wrong_parents};
+
+attributes! {
+    /// Instance normalisation.
+    pub struct InstanceNorm {
+        /// ε ≥ 0, added to the variance inside the root.
+        pub epsilon: Exact,
+    }
+}
+
+impl Operation for InstanceNorm {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        let [x, affine @ ..] = parents else {
+            return Err(wrong_parents());
+        };
+        let &[_, channels, _, ..] = x.dimensions() else {
+            return Err(Fault::new("instance_norm_c1", format!("x {x} needs at least three dimensions")));
+        };
+        require_epsilon(&self.epsilon, "instance_norm_c2")?;
+        require_affine(affine, &[channels], "instance_norm_c3")?;
+        Ok((*x).clone())
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        grouped(context, parents, shape, None, &self.epsilon)
+    }
+}

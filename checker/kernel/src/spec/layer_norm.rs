@@ -1,0 +1,39 @@
+//! Layer normalisation over the axes from `axis` on (Ba, Kiros and Hinton 2016).
+//!
+//! Value: `(x − μ) · 1/√(σ² + ε) · weight + bias`, μ the mean and σ² the biased variance over those axes; the order of operations is that of
+//! `normalise`. Shapes: x, weight and bias [the dimensions from `axis` on] (may be absent) → the shape of x.
+//! Constraints: layer_norm_c1 … layer_norm_c3 (`spec-tests/ops/layer_norm.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::number::Exact;
+use crate::spec::normalise::{Normalise, require_affine, require_epsilon};
+use crate::spec::{Fault, Operation, WRONG_PARENTS, require, wrong_parents};
+
+attributes! {
+    /// Layer normalisation.
+    pub struct LayerNorm {
+        /// The first normalised axis; all later ones are normalised too.
+        pub axis: usize,
+        /// ε ≥ 0, added to the variance inside the root.
+        pub epsilon: Exact,
+    }
+}
+
+impl Operation for LayerNorm {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        let [x, affine @ ..] = parents else {
+            return Err(wrong_parents());
+        };
+        require(self.axis < x.rank(), "layer_norm_c1", || format!("axis {} of x {x}", self.axis))?;
+        require_epsilon(&self.epsilon, "layer_norm_c2")?;
+        require_affine(affine, x.dimensions().get(self.axis..).unwrap_or(&[]), "layer_norm_c3")?;
+        Ok((*x).clone())
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        let length = shape.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
+        Normalise { length, epsilon: &self.epsilon, centred: true }.value(context, parents, |position| position % length)
+    }
+}

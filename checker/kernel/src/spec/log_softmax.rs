@@ -1,0 +1,33 @@
+//! Logarithm of softmax along one axis.
+//!
+//! Value: `(x_i − m) − ln Σ_j e^(x_j − m)` with `m = max_j x_j`, in this order of operations; over ℝ it does not depend on `m`.
+//! Shapes: x → the same shape. Constraints: log_softmax_c1 (`spec-tests/ops/log_softmax.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::spec::axis::{along, require_axis};
+use crate::spec::softmax::{exps, shifted};
+use crate::spec::{Fault, Operation};
+
+attributes! {
+    /// The logarithm of softmax along `axis`.
+    pub struct LogSoftmax {
+        /// The axis whose values are the logarithms of numbers that sum to one.
+        pub axis: usize,
+    }
+}
+
+impl Operation for LogSoftmax {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        require_axis(parents, self.axis, "log_softmax_c1")
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        along(parents, self.axis, |x| {
+            let (_, shifted) = shifted(context, x)?;
+            let log_total = context.log(&context.sum(&exps(context, &shifted)?)?)?;
+            shifted.iter().map(|x| context.sub(x, &log_total)).collect()
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! Maximum over a sliding window, one to three spatial axes.
+//!
+//! Value: the greatest cell that the window sees, folded in row-major order; padding is −∞, so only real cells count.
+//! Shapes: x [N, C, spatial..] → y [N, C, out..]. Constraints: max_pool_c1 … max_pool_c3 (`spec-tests/ops/max_pool.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::{Shape, Tensor};
+use crate::spec::reduce::fold;
+use crate::spec::window::{over_windows, pool};
+use crate::spec::{Fault, Operation};
+
+pool! {
+    /// Maximum over windows; the lists have one entry per spatial axis.
+    pub struct MaxPool {}
+}
+
+impl Operation for MaxPool {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        self.sliding().pool(parents, "max_pool_c1", "max_pool_c2", "max_pool_c3")
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        let list = |axis, o, extent| self.sliding().cells(axis, o, extent);
+        over_windows(parents, shape, list, |_, cells| fold(&cells, |x, y| context.max(x, y)))
+    }
+
+    fn work(&self, _: &[&Shape], shape: &Shape) -> u64 {
+        self.sliding().work(shape)
+    }
+}

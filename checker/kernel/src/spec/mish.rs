@@ -1,0 +1,11 @@
+//! Mish `x · tanh(ln(1 + e^x))` (Misra 2019).
+//!
+//! Value: the product of x and the hyperbolic tangent of softplus with β = 1.
+
+use crate::spec::elementwise::unary;
+use crate::spec::softplus::softplus;
+
+unary! {
+    /// `x · tanh(ln(1 + e^x))` at every position.
+    Mish, |context, x| context.mul(x, &context.tanh(&softplus(context, x)?)?)
+}

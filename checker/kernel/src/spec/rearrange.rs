@@ -1,0 +1,56 @@
+//! Rearrangements: every value of the result is one value of a parent, or a fill.
+//!
+//! Such an operation is a rule from the index of the result to a position in the parent, and the rule is a sum over the axes: so an operation
+//! states only what each coordinate of each axis adds. Nothing is allocated beside the result.
+
+use crate::context::EvalError;
+use crate::ir::{Shape, Tensor};
+use crate::spec::{WRONG_PARENTS, sole};
+
+/// The sum over the axes of `at(axis, coordinate)` at a row-major `position` of these dimensions; `None` where one term is.
+pub(crate) fn locate(
+    dimensions: &[usize],
+    position: usize,
+    at: impl Fn(usize, usize) -> Option<usize>,
+) -> Option<usize> {
+    let (mut rest, mut place) = (position, 0);
+    for (axis, dimension) in dimensions.iter().enumerate().rev() {
+        place += at(axis, rest % dimension)?;
+        rest /= dimension;
+    }
+    Some(place)
+}
+
+/// The one parent's values at the places that `at(strides of the parent, axis, coordinate)` sums to, for every position of the dimensions;
+/// `fill` where there is no place.
+pub(crate) fn rearrange<V: Clone>(
+    parents: &[&Tensor<V>],
+    dimensions: &[usize],
+    fill: Option<&V>,
+    at: impl Fn(&[usize], usize, usize) -> Option<usize>,
+) -> Result<Vec<V>, EvalError> {
+    let x = sole(parents).ok_or(WRONG_PARENTS)?;
+    let strides = x.shape().strides();
+    let value = |position| {
+        let place = locate(dimensions, position, |axis, i| at(&strides, axis, i));
+        let value = place.map_or(fill, |place| x.data().get(place));
+        value.cloned().ok_or(WRONG_PARENTS)
+    };
+    (0..dimensions.iter().product()).map(value).collect()
+}
+
+/// The one parent's values in their order.
+pub(crate) fn unchanged<V: Clone>(parents: &[&Tensor<V>]) -> Result<Vec<V>, EvalError> {
+    match parents {
+        [x] => Ok(x.data().to_vec()),
+        _ => Err(WRONG_PARENTS),
+    }
+}
+
+/// Strides that read a tensor as if repeated to `rank` dimensions, aligned at the last: zero along every axis that repeats.
+pub(crate) fn repeating_strides(shape: &Shape, rank: usize) -> Vec<usize> {
+    let strides = shape.strides().into_iter().zip(shape.dimensions());
+    let mut repeating = vec![0; rank.saturating_sub(shape.rank())];
+    repeating.extend(strides.map(|(stride, &d)| if d == 1 { 0 } else { stride }));
+    repeating
+}

@@ -1,0 +1,66 @@
+//! Reductions: all values that differ only along some axes become one. The files of the operations state the function; the rest stands here.
+
+use crate::context::{Context, EvalError};
+use crate::ir::Tensor;
+use crate::spec::WRONG_PARENTS;
+use crate::spec::axis::lines;
+
+/// `f` of every group of values that differ only along `axes`, row-major within the group and over the groups.
+pub(crate) fn reduce<V: Clone, R>(
+    parents: &[&Tensor<V>],
+    axes: &[usize],
+    mut f: impl FnMut(&[V]) -> Result<R, EvalError>,
+) -> Result<Vec<R>, EvalError> {
+    let x = parents.first().ok_or(WRONG_PARENTS)?;
+    let group = |line: Vec<usize>| {
+        let values = line.into_iter().filter_map(|at| x.data().get(at));
+        f(&values.cloned().collect::<Vec<V>>())
+    };
+    lines(x.shape(), axes).map(group).collect()
+}
+
+/// `Σ terms / n` for `n` terms: one sum, one division by the constant `n`.
+pub(crate) fn mean<C: Context>(context: &C, terms: &[C::Value]) -> Result<C::Value, EvalError> {
+    let count = i64::try_from(terms.len()).map_err(|_| WRONG_PARENTS)?;
+    context.div(&context.sum(terms)?, &context.integer(count)?)
+}
+
+/// The fold of `f` from the first of the terms, which are not empty.
+pub(crate) fn fold<V: Clone>(
+    terms: &[V],
+    mut f: impl FnMut(&V, &V) -> Result<V, EvalError>,
+) -> Result<V, EvalError> {
+    let (first, rest) = terms.split_first().ok_or(WRONG_PARENTS)?;
+    rest.iter()
+        .try_fold(first.clone(), |so_far, x| f(&so_far, x))
+}
+
+/// Declares a reduction over `axes` by a function of the group of values.
+macro_rules! reduction {
+    ($(#[$meta:meta])* $name:ident, $constraint:literal, |$context:ident, $terms:ident| $value:expr) => {
+        $crate::ir::attributes::attributes! {
+            $(#[$meta])*
+            pub struct $name {
+                /// The axes that are reduced, ascending; none leaves every value alone.
+                pub axes: Vec<usize>,
+                /// Whether the reduced axes stay, with extent 1.
+                pub keepdims: bool,
+            }
+        }
+        impl $crate::spec::Operation for $name {
+            fn shape(&self, parents: &[&$crate::ir::Shape]) -> Result<$crate::ir::Shape, $crate::spec::Fault> {
+                $crate::spec::axis::reduced(parents, &self.axes, self.keepdims, $constraint)
+            }
+            fn value<C: $crate::context::Context>(
+                &self,
+                $context: &C,
+                parents: &[&$crate::ir::Tensor<C::Value>],
+                _: &$crate::ir::Shape,
+            ) -> Result<Vec<C::Value>, $crate::context::EvalError> {
+                $crate::spec::reduce::reduce(parents, &self.axes, |$terms| $value)
+            }
+        }
+    };
+}
+
+pub(crate) use reduction;

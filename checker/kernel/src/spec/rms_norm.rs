@@ -1,0 +1,39 @@
+//! Root mean square normalisation over the axes from `axis` on (Zhang and Sennrich 2019).
+//!
+//! Value: `x · 1/√(mean of x² + ε) · weight` over those axes; the order of operations is that of `normalise`.
+//! Shapes: x, weight [the dimensions from `axis` on] (may be absent) → the shape of x.
+//! Constraints: rms_norm_c1 … rms_norm_c3 (`spec-tests/ops/rms_norm.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::number::Exact;
+use crate::spec::normalise::{Normalise, require_affine, require_epsilon};
+use crate::spec::{Fault, Operation, WRONG_PARENTS, require, wrong_parents};
+
+attributes! {
+    /// Root mean square normalisation.
+    pub struct RmsNorm {
+        /// The first normalised axis; all later ones are normalised too.
+        pub axis: usize,
+        /// ε ≥ 0, added to the mean square inside the root.
+        pub epsilon: Exact,
+    }
+}
+
+impl Operation for RmsNorm {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        let [x, weight @ ..] = parents else {
+            return Err(wrong_parents());
+        };
+        require(self.axis < x.rank(), "rms_norm_c1", || format!("axis {} of x {x}", self.axis))?;
+        require_epsilon(&self.epsilon, "rms_norm_c2")?;
+        require_affine(weight, x.dimensions().get(self.axis..).unwrap_or(&[]), "rms_norm_c3")?;
+        Ok((*x).clone())
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        let length = shape.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
+        Normalise { length, epsilon: &self.epsilon, centred: false }.value(context, parents, |position| position % length)
+    }
+}

@@ -1,0 +1,10 @@
+//! Sine of an angle in radians.
+//!
+//! Value: `sin x`, one rounding in `Binary32`; the argument is reduced exactly, however large it is.
+
+use crate::spec::elementwise::unary;
+
+unary! {
+    /// `sin x` at every position.
+    Sin, |context, x| context.sin(x)
+}

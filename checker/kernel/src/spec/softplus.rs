@@ -1,0 +1,37 @@
+//! Softplus `ln(1 + e^(β·x)) / β`.
+//!
+//! Value: with z = β·x, `(max(z, 0) + ln(1 + e^(−|z|))) / β`, in this order of operations: no exponential overflows, and no threshold is needed.
+//! Constraints: softplus_c1 (`spec-tests/ops/softplus.md`).
+
+use crate::context::{Context, EvalError};
+use crate::ir::attributes::attributes;
+use crate::ir::{Shape, Tensor};
+use crate::number::Exact;
+use crate::spec::elementwise::{map, same_shape};
+use crate::spec::{Fault, Operation, require};
+
+attributes! {
+    /// `ln(1 + e^(beta·x)) / beta` at every position.
+    pub struct Softplus {
+        /// The sharpness β > 0 of the bend.
+        pub beta: Exact,
+    }
+}
+
+impl Operation for Softplus {
+    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+        require(self.beta > Exact::integer(0), "softplus_c1", || format!("beta {} is not positive", self.beta))?;
+        same_shape(parents)
+    }
+
+    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+        let beta = context.constant(&self.beta)?;
+        map(parents, |x| context.div(&softplus(context, &context.mul(&beta, x)?)?, &beta))
+    }
+}
+
+/// `ln(1 + e^x)`.
+pub(crate) fn softplus<C: Context>(context: &C, x: &C::Value) -> Result<C::Value, EvalError> {
+    let tail = context.log1p(&context.exp(&context.neg(&context.abs(x)?)?)?)?;
+    context.add(&context.max(x, &context.integer(0)?)?, &tail)
+}
