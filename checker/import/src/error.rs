@@ -36,7 +36,7 @@ macro_rules! errors {
             $(
                 #[doc = concat!($id, ": ", $title, ".")]
                 $(#[$meta])*
-                #[error("{}: {}: {0}", $id, $title)]
+                #[error("{id}: {title}: {0}", id = $id, title = $title)]
                 $name(Box<At>),
             )*
         }

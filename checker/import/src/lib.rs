@@ -21,6 +21,7 @@ mod moves;
 mod npy;
 mod npz;
 mod onnx;
+mod order;
 mod proto;
 mod tensor_proto;
 mod tensors;
@@ -28,6 +29,7 @@ mod tensors;
 
 pub use array::{Array, Dtype, Elements};
 pub use error::{At, ImportError};
+pub use lower::operators;
 pub use onnx::{OPSETS, import_onnx, import_onnx_bytes};
 pub use tensors::{read_array, read_tensors};
 //pub use vnnlib::{Bounds, Property, parse_property, read_property};

@@ -3,12 +3,12 @@
 use crate::builder::{Builder, Value};
 use crate::call::Call;
 use crate::error::{ImportError, fault};
-use crate::lower;
+use crate::{lower, order};
 use crate::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::tensor_proto::{self, External};
 use crate::{Dtype, ImportOptions, Model, file};
 use prost::Message;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use tl_kernel::ir::Shape;
@@ -37,7 +37,15 @@ fn import(bytes: &[u8], base: Option<&Path>, options: &ImportOptions) -> Result<
     let opset = opset(&model)?;
     let graph = model.graph.as_ref().ok_or_else(|| fault!(NotAModel, "it has no graph"))?;
     refuse(&model, graph)?;
-    let walk = Walk { opset, external: External { base, limit: options.limit }, options, ..Walk::default() };
+    let walk = Walk {
+        opset,
+        external: External { base, limit: options.limit },
+        options,
+        builder: Builder::default(),
+        values: BTreeMap::new(),
+        dimensions: BTreeMap::new(),
+        refused: BTreeMap::new(),
+    };
     let mut imported = walk.import(graph)?;
     imported.opset = opset;
     imported.ir_version = model.ir_version.unwrap_or(0);
@@ -88,7 +96,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn import(mut self, graph: &'a GraphProto) -> Result<Model, ImportError> {
-        let needed = needed(graph)?;
+        let order = order::order(graph)?;
         for tensor in &graph.initializer {
             let name = tensor.name.as_deref().unwrap_or_default();
             let array = tensor_proto::array(tensor, self.external)?;
@@ -112,8 +120,8 @@ impl<'a> Walk<'a> {
         if let Some(name) = self.options.bindings.keys().find(undeclared) {
             return Err(fault!(Name, "a tensor is bound to {name:?}, which is no input"));
         }
-        for (position, node) in graph.node.iter().enumerate() {
-            if needed.contains(&position) {
+        for position in order {
+            if let Some(node) = graph.node.get(position) {
                 self.node(node).map_err(|error| error.at(place(position, node)))?;
             }
         }
@@ -182,6 +190,10 @@ impl<'a> Walk<'a> {
         let mut call = Call::new(node, self.opset, inputs, outputs.clone(), self.external)?;
         let values = lower::lower(&mut self.builder, &mut call)?;
         call.finish()?;
+        for (position, name) in outputs.iter().enumerate().skip(values.len()) {
+            let error = fault!(UnsupportedFeature, "output {position} of {}", call.op);
+            self.refused.insert(name, error.at(format!("value {name:?}")));
+        }
         for (name, value) in outputs.into_iter().zip(values).filter(|(name, _)| !name.is_empty()) {
             let value = match value {
                 Value::Constant(constant) if constant.name.is_empty() => {
@@ -228,22 +240,6 @@ impl<'a> Walk<'a> {
             ..Model::default()
         })
     }
-}
-
-/// The positions of the nodes that an output of the graph needs.
-fn needed(graph: &GraphProto) -> Result<BTreeSet<usize>, ImportError> {
-    let mut names: BTreeSet<&str> = graph.output.iter().filter_map(|output| output.name.as_deref()).collect();
-    if names.is_empty() {
-        return Err(fault!(NotAModel, "the graph has no output"));
-    }
-    let mut needed = BTreeSet::new();
-    for (position, node) in graph.node.iter().enumerate().rev() {
-        if node.output.iter().any(|name| !name.is_empty() && names.contains(name.as_str())) {
-            needed.insert(position);
-            names.extend(node.input.iter().map(String::as_str));
-        }
-    }
-    Ok(needed)
 }
 
 fn place(position: usize, node: &NodeProto) -> String {

@@ -5,9 +5,14 @@
 
 mod activation;
 mod constant;
+mod contract;
+mod conv;
 mod elementwise;
 mod index;
+mod norm;
+mod pool;
 mod reduce;
+mod resize;
 mod shape;
 mod softmax;
 
@@ -33,6 +38,8 @@ operators! {
     "Abs" 6 1..=1 => elementwise::unary;
     "Add" 7 2..=2 => elementwise::binary;
     "And" 7 2..=2 => elementwise::folded;
+    "AveragePool" 7 1..=1 => pool::average_pool;
+    "BatchNormalization" 7 5..=5 => norm::batch;
     "Cast" 6 1..=1 => constant::cast;
     "CastLike" 15 2..=2 => constant::cast_like;
     "Celu" 12 1..=1 => activation::celu;
@@ -40,6 +47,8 @@ operators! {
     "Concat" 4 MANY => shape::concat;
     "Constant" 1 0..=0 => constant::constant;
     "ConstantOfShape" 9 1..=1 => constant::constant_of_shape;
+    "Conv" 1 2..=3 => conv::conv;
+    "ConvTranspose" 1 2..=3 => conv::conv_transpose;
     "Cos" 7 1..=1 => elementwise::unary;
     "DepthToSpace" 1 1..=1 => shape::depth_to_space;
     "Div" 7 2..=2 => elementwise::binary;
@@ -52,17 +61,25 @@ operators! {
     "Flatten" 1 1..=1 => shape::flatten;
     "Gather" 1 2..=2 => index::gather;
     "Gelu" 20 1..=1 => activation::gelu;
+    "Gemm" 7 2..=3 => contract::gemm;
+    "GlobalAveragePool" 1 1..=1 => pool::global_average_pool;
+    "GlobalMaxPool" 1 1..=1 => pool::global_max_pool;
     "Greater" 7 2..=2 => elementwise::folded;
     "GreaterOrEqual" 12 2..=2 => elementwise::folded;
+    "GroupNormalization" 18 3..=3 => norm::group;
     "HardSigmoid" 6 1..=1 => activation::hard_sigmoid;
     "HardSwish" 14 1..=1 => elementwise::unary;
     "Identity" 1 1..=1 => shape::identity;
+    "InstanceNormalization" 6 3..=3 => norm::instance;
+    "LayerNormalization" 17 2..=3 => norm::layer;
     "LeakyRelu" 6 1..=1 => activation::leaky_relu;
     "Less" 7 2..=2 => elementwise::folded;
     "LessOrEqual" 12 2..=2 => elementwise::folded;
     "Log" 6 1..=1 => elementwise::unary;
     "LogSoftmax" 1 1..=1 => softmax::log_softmax;
+    "MatMul" 1 2..=2 => contract::matmul;
     "Max" 6 MANY => elementwise::variadic;
+    "MaxPool" 1 1..=1 => pool::max_pool;
     "Mean" 6 MANY => elementwise::mean;
     "Min" 6 MANY => elementwise::variadic;
     "Mish" 18 1..=1 => elementwise::unary;
@@ -74,6 +91,7 @@ operators! {
     "PRelu" 7 2..=2 => activation::prelu;
     "Pad" 2 1..=4 => index::pad;
     "Pow" 7 2..=2 => elementwise::pow;
+    "RMSNormalization" 23 2..=2 => norm::rms;
     "Range" 11 3..=3 => constant::range;
     "Reciprocal" 6 1..=1 => elementwise::unary;
     "ReduceL1" 1 1..=2 => reduce::reduce;
@@ -88,6 +106,7 @@ operators! {
     "ReduceSumSquare" 1 1..=2 => reduce::reduce;
     "Relu" 6 1..=1 => elementwise::unary;
     "Reshape" 5 2..=2 => shape::reshape;
+    "Resize" 10 1..=4 => resize::resize;
     "Selu" 6 1..=1 => activation::selu;
     "Shape" 1 1..=1 => constant::shape;
     "Sigmoid" 6 1..=1 => elementwise::unary;
@@ -107,6 +126,7 @@ operators! {
     "Tile" 6 2..=2 => shape::tile;
     "Transpose" 1 1..=1 => shape::transpose;
     "Unsqueeze" 1 1..=2 => shape::unsqueeze;
+    "Upsample" 7 1..=2 => resize::resize;
     "Where" 9 3..=3 => index::select;
     "Xor" 7 2..=2 => elementwise::folded;
 }
