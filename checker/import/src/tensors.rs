@@ -27,29 +27,49 @@ pub fn read_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor<u3
 pub fn read_array(path: impl AsRef<Path>, name: Option<&str>) -> Result<Array, ImportError> {
     let path = path.as_ref();
     let choose = |mut arrays: BTreeMap<String, Array>| match name {
-        Some(name) => arrays.remove(name).ok_or_else(|| fault!(Name, "there is no tensor {name:?}")),
+        Some(name) => arrays
+            .remove(name)
+            .ok_or_else(|| fault!(Name, "there is no tensor {name:?}")),
         None if arrays.len() > 1 => Err(fault!(Name, "it has {} tensors; name one", arrays.len())),
-        None => arrays.pop_first().map(|(_, array)| array).ok_or_else(|| fault!(Name, "there is no tensor")),
+        None => arrays
+            .pop_first()
+            .map(|(_, array)| array)
+            .ok_or_else(|| fault!(Name, "there is no tensor")),
     };
-    read(path).and_then(choose).map_err(|error| error.in_file(path.display()))
+    read(path)
+        .and_then(choose)
+        .map_err(|error| error.in_file(path.display()))
 }
 
 fn read(path: &Path) -> Result<BTreeMap<String, Array>, ImportError> {
     let one = |array| BTreeMap::from([(String::new(), array)]);
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
     let bytes = || file::read(path, DEFAULT_LIMIT);
     match extension {
         "npy" => npy::array(&bytes()?).map(one),
         "npz" => npz::arrays(&bytes()?, DEFAULT_LIMIT),
         "pb" => message(&bytes()?, path),
         "safetensors" => named(&bytes()?),
-        other => Err(fault!(UnknownFile, "the extension {other:?} is none of npy, npz, pb, safetensors")),
+        other => Err(fault!(
+            UnknownFile,
+            "the extension {other:?} is none of npy, npz, pb, safetensors"
+        )),
     }
 }
 
 fn message(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Array>, ImportError> {
-    let tensor = TensorProto::decode(bytes).map_err(|error| fault!(Protobuf, "no TensorProto: {error}"))?;
-    let array = tensor_proto::array(&tensor, External { base: path.parent(), limit: DEFAULT_LIMIT })?;
+    let tensor =
+        TensorProto::decode(bytes).map_err(|error| fault!(Protobuf, "no TensorProto: {error}"))?;
+    let array = tensor_proto::array(
+        &tensor,
+        External {
+            base: path.parent(),
+            limit: DEFAULT_LIMIT,
+        },
+    )?;
     Ok(BTreeMap::from([(tensor.name.unwrap_or_default(), array)]))
 }
 
@@ -70,9 +90,16 @@ fn named(bytes: &[u8]) -> Result<BTreeMap<String, Array>, ImportError> {
                 safetensors::Dtype::BOOL => Dtype::Bool,
                 other => return Err(fault!(Dtype, "the elements are {other:?}")),
             };
-            Array::new(dtype, view.shape().to_vec(), tensor_proto::from_bytes(dtype, view.data())?)
+            Array::new(
+                dtype,
+                view.shape().to_vec(),
+                tensor_proto::from_bytes(dtype, view.data())?,
+            )
         };
-        arrays.insert(name.clone(), array().map_err(|error| error.at(format!("tensor {name:?}")))?);
+        arrays.insert(
+            name.clone(),
+            array().map_err(|error| error.at(format!("tensor {name:?}")))?,
+        );
     }
     Ok(arrays)
 }

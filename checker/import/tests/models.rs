@@ -11,8 +11,14 @@ const REFUSED: [(&str, &str); 1] = [("dropout_training_mode_true.onnx", "TL0417"
 /// The folder of test data, or why there is none.
 fn data(folder: &str) -> Result<PathBuf, String> {
     let root = std::env::var_os("TL_DATA").map(PathBuf::from);
-    let path = root.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data")).join(folder);
-    if path.is_dir() { Ok(path) } else { Err(format!("SKIPPED: no test data in {}", path.display())) }
+    let path = root
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"))
+        .join(folder);
+    if path.is_dir() {
+        Ok(path)
+    } else {
+        Err(format!("SKIPPED: no test data in {}", path.display()))
+    }
 }
 
 fn models(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -41,20 +47,34 @@ fn every_model_of_the_collections_imports_or_is_refused_for_its_listed_reason() 
     let mut wrong = Vec::new();
     for path in &found {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        match (import_onnx(path, &ImportOptions::default()), refused.get(name.as_str())) {
+        match (
+            import_onnx(path, &ImportOptions::default()),
+            refused.get(name.as_str()),
+        ) {
             (Ok(model), None) => {
                 let again = import_onnx(path, &ImportOptions::default()).unwrap();
                 assert_eq!(model, again, "{name} twice");
                 let checked = model.graph.clone().check("", &Limits::default()).unwrap();
-                let names: Vec<_> = checked.constants().map(|(name, _)| name.to_string()).collect();
-                assert!(names.iter().all(|name| model.parameters.contains_key(name)) && names.len() == model.parameters.len(), "{name}");
+                let names: Vec<_> = checked
+                    .constants()
+                    .map(|(name, _)| name.to_string())
+                    .collect();
+                assert!(
+                    names.iter().all(|name| model.parameters.contains_key(name))
+                        && names.len() == model.parameters.len(),
+                    "{name}"
+                );
             }
             (Err(error), Some(code)) if error.code() == *code => {}
             (Ok(_), Some(code)) => wrong.push(format!("{name} imports, {code} was expected")),
             (Err(error), _) => wrong.push(error.to_string()),
         }
     }
-    println!("{} models, {} refused as listed", found.len(), refused.len());
+    println!(
+        "{} models, {} refused as listed",
+        found.len(),
+        refused.len()
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -75,9 +95,19 @@ fn published_parameter_counts_are_reproduced() {
         ("marabou_cifar10/onnx/cifar10_small.onnx.gz", 85_220),
     ] {
         let model = import_onnx(root.join(file), &ImportOptions::default()).unwrap();
-        let total: usize = model.parameters.values().map(|tensor| tensor.data().len()).sum();
-        println!("{file}: {total} {:?}", model.parameters.keys().take(4).collect::<Vec<_>>());
+        let total: usize = model
+            .parameters
+            .values()
+            .map(|tensor| tensor.data().len())
+            .sum();
+        println!(
+            "{file}: {total} {:?}",
+            model.parameters.keys().take(4).collect::<Vec<_>>()
+        );
         // Beside the parameters the files have the constants of Sub and Div, and the published count of the last one has the target of a Reshape.
-        assert!(total.abs_diff(count) <= 2, "{file}: {total} parameters, {count} are published");
+        assert!(
+            total.abs_diff(count) <= 2,
+            "{file}: {total} parameters, {count} are published"
+        );
     }
 }

@@ -18,11 +18,20 @@ pub(super) fn batch(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>
     }
     let training = call.opset >= 14 && call.flag("training_mode", false)?;
     if training || call.outputs.iter().skip(1).any(|name| !name.is_empty()) {
-        return Err(fault!(UnsupportedFeature, "BatchNormalization in training mode"));
+        return Err(fault!(
+            UnsupportedFeature,
+            "BatchNormalization in training mode"
+        ));
     }
     let values = call.all()?;
-    let op = spec::batch_norm::BatchNorm { statistics: Statistics::Given, epsilon };
-    Ok(vec![builder.apply(Op::BatchNorm(op), &values.iter().collect::<Vec<_>>())?])
+    let op = spec::batch_norm::BatchNorm {
+        statistics: Statistics::Given,
+        epsilon,
+    };
+    Ok(vec![builder.apply(
+        Op::BatchNorm(op),
+        &values.iter().collect::<Vec<_>>(),
+    )?])
 }
 
 /// `InstanceNormalization`.
@@ -30,14 +39,25 @@ pub(super) fn instance(builder: &mut Builder, call: &mut Call) -> Result<Vec<Val
     let epsilon = call.exact("epsilon", EPSILON)?;
     let values = call.all()?;
     let op = spec::instance_norm::InstanceNorm { epsilon };
-    Ok(vec![builder.apply(Op::InstanceNorm(op), &values.iter().collect::<Vec<_>>())?])
+    Ok(vec![builder.apply(
+        Op::InstanceNorm(op),
+        &values.iter().collect::<Vec<_>>(),
+    )?])
 }
 
 /// `GroupNormalization`: scale and bias have one entry per group before version 21, one per channel from it on.
 pub(super) fn group(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let epsilon = call.exact("epsilon", EPSILON)?;
-    let groups = call.int("num_groups")?.and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
-    let groups = groups.ok_or_else(|| fault!(Attribute, "attribute \"num_groups\" is not a positive number"))?;
+    let groups = call
+        .int("num_groups")?
+        .and_then(|n| usize::try_from(n).ok())
+        .filter(|&n| n > 0);
+    let groups = groups.ok_or_else(|| {
+        fault!(
+            Attribute,
+            "attribute \"num_groups\" is not a positive number"
+        )
+    })?;
     let x = call.input(0)?;
     let (mut scale, mut bias) = (call.input(1)?, call.input(2)?);
     if call.opset >= 21 {
@@ -47,27 +67,37 @@ pub(super) fn group(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>
         if channels % groups != 0 {
             return Err(fault!(Shapes, "{channels} channels in {groups} groups"));
         }
-        let of_group: Vec<usize> = (0..channels).map(|channel| channel / (channels / groups)).collect();
+        let of_group: Vec<usize> = (0..channels)
+            .map(|channel| channel / (channels / groups))
+            .collect();
         for value in [&mut scale, &mut bias] {
             *value = builder.gather(value, 0, of_group.clone(), vec![channels])?;
         }
     }
     let op = spec::group_norm::GroupNorm { groups, epsilon };
-    Ok(vec![builder.apply(Op::GroupNorm(op), &[&x, &scale, &bias])?])
+    Ok(vec![
+        builder.apply(Op::GroupNorm(op), &[&x, &scale, &bias])?,
+    ])
 }
 
 /// `LayerNormalization` with statistics in float32.
 pub(super) fn layer(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let (x, axis, epsilon, affine) = from_axis(builder, call)?;
     let parents: Vec<&Value> = [&x].into_iter().chain(&affine).collect();
-    Ok(vec![builder.apply(Op::LayerNorm(spec::layer_norm::LayerNorm { axis, epsilon }), &parents)?])
+    Ok(vec![builder.apply(
+        Op::LayerNorm(spec::layer_norm::LayerNorm { axis, epsilon }),
+        &parents,
+    )?])
 }
 
 /// `RMSNormalization` with statistics in float32.
 pub(super) fn rms(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let (x, axis, epsilon, affine) = from_axis(builder, call)?;
     let parents: Vec<&Value> = [&x].into_iter().chain(&affine).collect();
-    Ok(vec![builder.apply(Op::RmsNorm(spec::rms_norm::RmsNorm { axis, epsilon }), &parents)?])
+    Ok(vec![builder.apply(
+        Op::RmsNorm(spec::rms_norm::RmsNorm { axis, epsilon }),
+        &parents,
+    )?])
 }
 
 /// Operand, first normalised axis, ε, and the scale and bias broadcast to the normalised dimensions.
