@@ -1,6 +1,6 @@
 //! The error function and its complement.
 //!
-//! Claim: for an exact argument the result is within 2^−2 of the last requested bit, near zero and (for `erfc`) in the far tail too.
+//! Claim: for an exact argument the radius is at most one unit of the last requested bit, near zero and (for `erfc`) in the far tail too.
 //! `erf` increases and `erfc` decreases; a narrow ball widens by `2/√π · e^(−min²)`, a wide one is evaluated at both ends.
 //! Sources: Abramowitz and Stegun 7.1.6, `erf x = 2/√π · x e^(−x²) Σ (2x²)^j / (1·3·…·(2j+1))`, all terms positive; 7.1.23–24, the asymptotic
 //! series of `erfc`, whose remainder for real `x > 0` is smaller than the first omitted term.
@@ -22,8 +22,10 @@ impl Real {
             narrow,
             |x| self.erf_at(x, precision),
             |_| {
-                let tail = tail_bits(&x.mignitude().to_dyadic());
-                Mag::new(1157, -10).scaled(unit(tail)) // 2/√π < 1157/1024
+                let nearest = x.mignitude().to_dyadic();
+                let bell = self.exp_at(&nearest.mul(&nearest).neg(), 32);
+                let bell = bell.map_or(Mag::power_of_two(0), |bell| bell.magnitude());
+                bell * Mag::new(1157, -10) // 2/√π < 1157/1024
             },
         )
     }

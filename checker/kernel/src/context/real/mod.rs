@@ -17,6 +17,8 @@ mod hyperbolic;
 mod log;
 mod mag;
 mod power;
+#[cfg(test)]
+mod tests;
 mod trig;
 
 pub use ball::{Ball, SPAN};
