@@ -320,3 +320,20 @@ fn extreme_exponents_cost_nothing_and_stay_enclosed() {
         assert!(real.pow(&huge(), &exact(-3, 0)).unwrap().contains_zero());
     }
 }
+
+#[test]
+fn a_radius_far_from_its_midpoint_is_enlarged_or_absorbs_it() {
+    for (mid, rad) in [
+        (0, -(1 << 38)),
+        (-(1 << 38), 0),
+        (1 << 38, -(1 << 38)),
+        (5, 5),
+    ] {
+        let ball = fat(d(1, mid), rad);
+        assert!(ball.lower().bits() < 40_000 && ball.upper().bits() < 40_000);
+        assert!(ball.rad() >= d(1, rad) && ball.contains(&d(1, mid)));
+        // The ends of the set that was asked for, each written as the sum that it is.
+        let beyond = |end: Dyadic| end.abs().sub(&d(1, mid.max(rad)));
+        assert!(beyond(ball.upper()) >= d(1, mid.min(rad)), "{ball:?}");
+    }
+}

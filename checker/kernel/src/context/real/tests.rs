@@ -5,7 +5,8 @@
 use super::constants::{Constant, Constants};
 use super::exp::expm1_fixed;
 use super::fixed::{odd_series, one_fixed};
-use super::{Real, log, trig};
+use super::{Real, erf, log, trig};
+use crate::number::Dyadic;
 use num_bigint::BigInt;
 use num_traits::Signed;
 
@@ -93,6 +94,24 @@ fn logarithm_and_angle_are_within_their_units() {
                 error >= 13 && agrees(&value, &fine, error),
                 "angle {bits} {c} {d}"
             );
+        }
+    }
+}
+
+#[test]
+fn error_function_series_contain_their_finer_values() {
+    for (bits, z) in arguments(100) {
+        let z = Dyadic::new(z, 7 - i64::try_from(bits).unwrap_or(0));
+        for precision in [40, 90] {
+            let coarse = erf::positive_series(&z, precision);
+            let fine = erf::positive_series(&z, precision + MORE);
+            assert!(coarse.contains(fine.mid()), "positive {z:?} {coarse:?}");
+            let far = z.scaled(4);
+            let coarse = erf::alternating_series(&far, precision);
+            let fine = erf::alternating_series(&far, precision + MORE);
+            if let (Some(coarse), Some(fine)) = (coarse, fine) {
+                assert!(coarse.contains(fine.mid()), "alternating {z:?} {coarse:?}");
+            }
         }
     }
 }
