@@ -1,6 +1,6 @@
 //! `e^x`, `e^x − 1` and `2^x`.
 //!
-//! Claim: for an exact argument the result is within 2^−4 of the last requested bit (relative accuracy, near zero too); a narrow ball widens by the
+//! Claim: for an exact argument the radius is at most one unit of the last requested bit (relative accuracy, near zero too); a narrow ball widens by the
 //! derivative bound `e^m (e^r − 1) ≤ e^m (r + r²)`, `r ≤ 1`, a wide one is evaluated at both ends (the functions increase).
 //! Method: `x = n ln 2 + r`, `|r| ≤ 0.35`; Taylor series of `e^y − 1` at `y = r/2^k`, then k doublings `e ← e (2 + e)`.
 
@@ -37,7 +37,10 @@ impl Real {
             x,
             narrow,
             |x| self.expm1_at(x, precision),
-            |value| value.magnitude().plus_one() * x.mag().plus_one(),
+            |value| {
+                let one = Ball::exact(Dyadic::one());
+                value.add(&one, 32).magnitude() * x.mag().plus_one()
+            },
         )
     }
 
@@ -48,7 +51,7 @@ impl Real {
             x,
             narrow,
             |x| self.exp2_at(x, precision),
-            |value| value.magnitude() * x.mag().plus_one(), // |2^h − 1| ≤ e^|h| − 1
+            |value| value.magnitude() * x.mag().plus_one() * Mag::new(1420, -11), // ln 2 < 1420/2048
         )
     }
 

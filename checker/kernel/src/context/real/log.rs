@@ -1,6 +1,6 @@
 //! `ln x`, `ln(1 + x)`, `log₂ x` and `log₁₀ x`.
 //!
-//! Claim: for an exact argument the result is within 2^−3 of the last requested bit, near `x = 1` too; a narrow ball widens by `r / min x`
+//! Claim: for an exact argument the radius is at most one unit of the last requested bit, near `x = 1` too; a narrow ball widens by `r / min x`
 //! (the derivative over the ball), a wide one is evaluated at both ends.
 //! Method: `ln(1 + d) = y + 2 artanh(t/(2 + t))` with `t = (1 + d) e^−y − 1`, where `y` is a guess of 55 good bits: whatever the guess, the
 //! equation holds; the guess only has to make `t` small, and that is checked.
@@ -146,7 +146,7 @@ impl Real {
 ///
 /// With the guess: `w` is within 2 units, `t = d + w + d w` within 2 · 1.43 + 1 ≤ 4; without it `t` is exact.
 /// `u = t/(2 + t)` inherits at most 0.51 · 4 units and its floor adds 1: artanh u is within 3.2, and the series at the computed u adds 3N/2 + 1.
-fn log1p_fixed(d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
+pub(super) fn log1p_fixed(d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
     let (guess, t) = if fixed_top(d, bits) <= -12 {
         (BigInt::default(), d.clone())
     } else {

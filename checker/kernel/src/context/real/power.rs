@@ -1,8 +1,8 @@
 //! Roots and powers.
 //!
-//! Claim: `√x`, `∛x` of an exact argument are within 0.75 of the last bit, and exact when the root fits; `x^y` is within 2^−2 of the
+//! Claim: `√x`, `∛x` of an exact argument are within 0.75 of the last bit, and exact when the root fits; `x^y` is within one unit of the
 //! last requested bit, and exact where the result is dyadic, fits the precision and `y` has a denominator of at most 2^64.
-//! Wide balls are evaluated at both ends; `√x` of a narrow ball widens by `r / (2 √min)`.
+//! Wide balls are evaluated at both ends; roots of narrow ones widen by their slope at the minimum.
 
 use super::fixed::length;
 use super::{Ball, INTERNAL, Mag, Real, undecided, undefined};
@@ -24,26 +24,25 @@ impl Real {
             }
             _ => {}
         }
+        let at = |x: &Dyadic| sqrt_at(x, precision);
+        let nearest = x.mignitude();
+        let narrow = x.mag().scaled(10) <= nearest;
+        self.lift(x, narrow, at, |_| root_slope(nearest))
+    }
+
+    /// `1/√x`, `x > 0`; the slope is at most `1/(2 √min · min)`.
+    pub(super) fn rsqrt_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
+        super::positive(x, "rsqrt")?;
         let at = |x: &Dyadic| {
-            let root = x.sqrt_rounded(precision, Direction::Nearest);
-            Ok(Ball::rounded(root.ok_or(INTERNAL)?, Mag::ZERO))
+            let root = sqrt_at(x, precision + 4)?;
+            let one = Ball::exact(Dyadic::one());
+            one.div(&root, precision + 2).ok_or(INTERNAL)
         };
         let nearest = x.mignitude();
         let narrow = x.mag().scaled(10) <= nearest;
         self.lift(x, narrow, at, |_| {
-            let root = nearest.to_dyadic().sqrt_rounded(30, Direction::Down);
-            let root = root.map_or(Mag::ZERO, |(root, _)| Mag::below(&root));
-            Mag::power_of_two(-1).over(root).unwrap_or(Mag::ZERO) // a narrow ball has a positive minimum
+            root_slope(nearest).over(nearest).unwrap_or(Mag::ZERO)
         })
-    }
-
-    /// `1/√x`, `x > 0`.
-    pub(super) fn rsqrt_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
-        super::positive(x, "rsqrt")?;
-        let root = self.sqrt_ball(x, precision + 4)?;
-        let one = Ball::exact(Dyadic::one());
-        one.div(&root, precision + 2)
-            .ok_or(undecided("rsqrt", "the argument may be zero"))
     }
 
     /// `∛x`.
@@ -164,6 +163,19 @@ impl Real {
             both.abs()
         })
     }
+}
+
+/// `√x` at a point `x ≥ 0`.
+fn sqrt_at(x: &Dyadic, precision: u64) -> Result<Ball, EvalError> {
+    let root = x.sqrt_rounded(precision, Direction::Nearest);
+    Ok(Ball::rounded(root.ok_or(INTERNAL)?, Mag::ZERO))
+}
+
+/// `1/(2 √nearest)`, rounded up; `nearest` is positive where this is used (a narrow ball is bounded away from zero).
+fn root_slope(nearest: Mag) -> Mag {
+    let root = nearest.to_dyadic().sqrt_rounded(30, Direction::Down);
+    let root = root.map_or(Mag::ZERO, |(root, _)| Mag::below(&root));
+    Mag::power_of_two(-1).over(root).unwrap_or(Mag::ZERO)
 }
 
 /// `x^n`, `n ≥ 1`, from the leading bit of `n` down.
