@@ -31,7 +31,7 @@ impl fmt::Display for Trouble {
 }
 
 impl Trouble {
-    fn unreadable(path: &Path, error: &io::Error) -> Self {
+    pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
         Trouble {
             code: "TL0002",
             path: path.into(),

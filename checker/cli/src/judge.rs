@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tl_import::ImportOptions;
+use tl_kernel::cert::digest::Digest;
 use tl_kernel::diagnostic::Code;
 use tl_kernel::{
     Certificate, Diagnostic, Limits, Verdict, conclude, decode, discharge, obligations, refuse,
@@ -68,11 +69,12 @@ pub fn judge(path: &Path, settings: &Settings) -> Judged {
         if let Err(finding) = certificate.is_about(&imported.graph, &imported.parameters) {
             return Judged::Verdict(refuse(vec![finding]), String::new());
         }
+        let digest = match std::fs::read(model) {
+            Ok(bytes) => Digest::of(&bytes),
+            Err(error) => return Judged::Trouble(Trouble::unreadable(model, &error).to_string()),
+        };
         let name = model.file_name().unwrap_or_default().to_string_lossy();
-        about = format!(
-            ", which is the model {name} (sha256:{}) as tl-import reads it",
-            imported.file_digest
-        );
+        about = format!(", which is the model {name} ({digest:?}) as tl-import reads it");
     }
     Judged::Verdict(decide(&certificate, limits, settings.jobs), about)
 }

@@ -56,12 +56,14 @@ pub(crate) fn square<C: Context>(context: &C, x: &C::Value) -> Result<C::Value, 
     context.mul(&magnitude, &magnitude)
 }
 
-/// Declares an operation without attributes that applies a scalar function of one operand everywhere.
+/// Declares an operation that applies a scalar function of one operand everywhere; its attributes are exact constants, bound by name.
 macro_rules! unary {
-    ($(#[$meta:meta])* $name:ident, |$context:ident, $x:ident| $value:expr) => {
+    ($(#[$meta:meta])* $name:ident $({ $($(#[$field_meta:meta])* $field:ident,)* })?, |$context:ident, $x:ident| $value:expr) => {
         $crate::ir::attributes::attributes! {
             $(#[$meta])*
-            pub struct $name {}
+            pub struct $name {
+                $($($(#[$field_meta])* pub $field: $crate::number::Exact,)*)?
+            }
         }
         impl $crate::spec::Operation for $name {
             fn shape(&self, parents: &[&$crate::ir::Shape]) -> Result<$crate::ir::Shape, $crate::spec::Fault> {
@@ -73,6 +75,7 @@ macro_rules! unary {
                 parents: &[&$crate::ir::Tensor<C::Value>],
                 _: &$crate::ir::Shape,
             ) -> Result<Vec<C::Value>, $crate::context::EvalError> {
+                $($(let $field = $context.constant(&self.$field)?;)*)?
                 $crate::spec::elementwise::map(parents, |$x| $value)
             }
         }
