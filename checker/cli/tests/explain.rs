@@ -8,6 +8,7 @@ use common::{Folder, changed};
 use std::collections::BTreeMap;
 use std::{env, fs, path::PathBuf};
 use tl_kernel::Code;
+use tl_kernel::diagnostic::Outcome;
 
 /// The codes of the shell, with their titles.
 const SHELL: &[(&str, &str)] = &[
@@ -65,17 +66,15 @@ fn every_page_has_the_same_parts_and_says_how_the_command_ends() {
             "{id} has {} lines",
             page.lines().count()
         );
+        let kernel = Code::ALL.iter().find(|code| code.id() == id);
+        let end = kernel.map_or("exit 3", |code| match code.outcome() {
+            Outcome::Rejected => "REJECTED (exit 1)",
+            Outcome::Declined => "DECLINED (exit 2)",
+        });
+        let flat = page.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
-            page.contains("exit "),
+            flat.contains(end) || flat.contains("`tl-check` does not read such files"),
             "{id} does not say how the command ends"
-        );
-        let verdict = Code::ALL
-            .iter()
-            .find(|code| code.id() == id)
-            .map(|code| format!("{:?}", code.outcome()).to_uppercase());
-        assert!(
-            verdict.is_none_or(|verdict| page.contains(&verdict)),
-            "{id} does not name its verdict"
         );
     }
 }
