@@ -20,23 +20,13 @@ pub(crate) struct Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "error[{}]: {}\n  --> {}",
-            self.code,
-            self.message,
-            self.path.display()
-        )
+        write!(f, "error[{}]: {}\n  --> {}", self.code, self.message, self.path.display())
     }
 }
 
 impl Trouble {
     pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Trouble {
-            code: "TL0002",
-            path: path.into(),
-            message: format!("cannot be read: {error}"),
-        }
+        Trouble { code: "TL0002", path: path.into(), message: format!("cannot be read: {error}") }
     }
 }
 
@@ -63,11 +53,7 @@ pub(crate) fn certificates(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Trouble> {
         }
         if found.len() == before {
             let message = "no certificate (.json) found here".to_string();
-            return Err(Trouble {
-                code: "TL0003",
-                path: path.clone(),
-                message,
-            });
+            return Err(Trouble { code: "TL0003", path: path.clone(), message });
         }
         found[before..].sort();
     }
@@ -80,23 +66,14 @@ pub(crate) fn read_certificate(path: &Path, limit: usize) -> Result<Vec<u8>, Tro
 }
 
 /// The bytes of a tensor file beside `certificate`, at most `limit + 1` of them. `relative` is made of plain names; none of them may be a link.
-pub(crate) fn read_beside(
-    certificate: &Path,
-    relative: &str,
-    limit: usize,
-) -> Result<Vec<u8>, Trouble> {
+pub(crate) fn read_beside(certificate: &Path, relative: &str, limit: usize) -> Result<Vec<u8>, Trouble> {
     let mut path = certificate.parent().unwrap_or(Path::new("")).to_path_buf();
     for name in relative.split('/') {
         path.push(name);
-        let metadata =
-            fs::symlink_metadata(&path).map_err(|error| Trouble::unreadable(&path, &error))?;
+        let metadata = fs::symlink_metadata(&path).map_err(|error| Trouble::unreadable(&path, &error))?;
         if metadata.file_type().is_symlink() {
             let message = "a symbolic link, which a certificate may not reach through".to_string();
-            return Err(Trouble {
-                code: "TL0112",
-                path,
-                message,
-            });
+            return Err(Trouble { code: "TL0112", path, message });
         }
     }
     read(&path, limit).map_err(|error| Trouble::unreadable(&path, &error))

@@ -8,9 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tl_import::ImportOptions;
 use tl_kernel::cert::digest::Digest;
 use tl_kernel::diagnostic::Code;
-use tl_kernel::{
-    Certificate, Diagnostic, Limits, Verdict, conclude, decode, discharge, obligations, refuse,
-};
+use tl_kernel::{Certificate, Diagnostic, Limits, Verdict, conclude, decode, discharge, obligations, refuse};
 
 /// How certificates are judged.
 #[derive(Clone, Debug, Default)]
@@ -58,10 +56,7 @@ pub fn judge(path: &Path, settings: &Settings) -> Judged {
     };
     let mut about = String::new();
     if let Some(model) = &settings.model {
-        let options = ImportOptions {
-            batch: settings.batch,
-            ..ImportOptions::default()
-        };
+        let options = ImportOptions { batch: settings.batch, ..ImportOptions::default() };
         let imported = match tl_import::import_onnx(model, &options) {
             Ok(imported) => imported,
             Err(error) => return Judged::Trouble(error.to_string()),
@@ -119,18 +114,10 @@ fn decide(certificate: &Certificate, limits: &Limits, jobs: usize) -> Verdict {
         results
     };
     let results = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..jobs.min(obligations.len()))
-            .map(|_| scope.spawn(work))
-            .collect();
+        let helpers: Vec<_> = (1..jobs.min(obligations.len())).map(|_| scope.spawn(work)).collect();
         let mut results = work();
         for helper in helpers {
-            let lost = || {
-                vec![Err(Diagnostic::new(
-                    Code::Internal,
-                    "",
-                    "a thread ended without a result",
-                ))]
-            };
+            let lost = || vec![Err(Diagnostic::new(Code::Internal, "", "a thread ended without a result"))];
             results.extend(helper.join().unwrap_or_else(|_| lost()));
         }
         results

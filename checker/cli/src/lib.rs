@@ -28,26 +28,14 @@ pub const DECLINED: u8 = 2;
 pub const TROUBLE: u8 = 3;
 
 /// Runs the command with these arguments (the first is the command's name) and returns the exit code.
-pub fn run(
-    arguments: impl IntoIterator<Item = std::ffi::OsString>,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> u8 {
+pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     match Arguments::try_parse_from(arguments) {
         // A reader that has gone away does not change a verdict that was reached, but nothing was told: trouble.
         Ok(arguments) => perform(&arguments, out, err).unwrap_or(TROUBLE),
         Err(error) => {
             let text = error.render();
-            let told = if error.use_stderr() {
-                write!(err, "{text}")
-            } else {
-                write!(out, "{text}")
-            };
-            if error.use_stderr() || told.is_err() {
-                TROUBLE
-            } else {
-                ACCEPTED
-            }
+            let told = if error.use_stderr() { write!(err, "{text}") } else { write!(out, "{text}") };
+            if error.use_stderr() || told.is_err() { TROUBLE } else { ACCEPTED }
         }
     }
 }
@@ -93,11 +81,7 @@ fn perform(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> s
 
 /// The worse of two exit codes: trouble, then rejected, then declined.
 fn worse(a: u8, b: u8) -> u8 {
-    let rank = |code| {
-        [ACCEPTED, DECLINED, REJECTED, TROUBLE]
-            .iter()
-            .position(|&c| c == code)
-    };
+    let rank = |code| [ACCEPTED, DECLINED, REJECTED, TROUBLE].iter().position(|&c| c == code);
     if rank(a) >= rank(b) { a } else { b }
 }
 

@@ -23,14 +23,10 @@ fn number(span: i64) -> impl Strategy<Value = Dyadic> {
 
 /// A ball, exact half of the time.
 fn ball(span: i64) -> impl Strategy<Value = Ball> {
-    (
-        number(span),
-        prop::option::of((any::<u32>(), -span - 200..span)),
-    )
-        .prop_map(|(mid, radius)| {
-            let (mantissa, exponent) = radius.unwrap_or((0, 0));
-            Ball::new(mid, Mag::new(mantissa.into(), exponent))
-        })
+    (number(span), prop::option::of((any::<u32>(), -span - 200..span))).prop_map(|(mid, radius)| {
+        let (mantissa, exponent) = radius.unwrap_or((0, 0));
+        Ball::new(mid, Mag::new(mantissa.into(), exponent))
+    })
 }
 
 /// Points of a ball: the ends, the midpoint and one between.

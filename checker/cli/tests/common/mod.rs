@@ -73,17 +73,9 @@ impl Folder {
     /// Runs `tl-check` in the folder.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tl-check"));
-        let output = command
-            .args(arguments)
-            .current_dir(self.0.path())
-            .output()
-            .expect("the command starts");
+        let output = command.args(arguments).current_dir(self.0.path()).output().expect("the command starts");
         let text = |bytes| String::from_utf8(bytes).expect("the command prints UTF-8");
-        Ran {
-            exit: output.status.code().expect("no signal"),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+        Ran { exit: output.status.code().expect("no signal"), out: text(output.stdout), err: text(output.stderr) }
     }
 }
 
@@ -133,18 +125,8 @@ pub(crate) const LINEAR: &str = r#"{
 /// The tensor file of [`LINEAR`].
 pub(crate) fn weights() -> Vec<u8> {
     let table = br#"{"W":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"w":{"dtype":"F32","shape":[2],"data_offsets":[16,24]}}"#;
-    let words = [
-        0x3f80_0000_u32,
-        0x4000_0000,
-        0x4040_0000,
-        0x4080_0000,
-        0x40a0_0000,
-        0x40c0_0000,
-    ];
-    let mut bytes = u64::try_from(table.len())
-        .expect("small")
-        .to_le_bytes()
-        .to_vec();
+    let words = [0x3f80_0000_u32, 0x4000_0000, 0x4040_0000, 0x4080_0000, 0x40a0_0000, 0x40c0_0000];
+    let mut bytes = u64::try_from(table.len()).expect("small").to_le_bytes().to_vec();
     bytes.extend(table);
     bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
     bytes
@@ -159,30 +141,12 @@ pub(crate) fn linear() -> Folder {
 
 /// Asserts the exit code, the first diagnostic (its code and pointer), and that stdout is the one sentence of a verdict.
 pub(crate) fn assert_refused(ran: &Ran, exit: i32, code: &str, pointer: &str, case: &str) {
-    let (level, word) = if exit == 1 {
-        ("error", "REJECTED")
-    } else {
-        ("declined", "DECLINED")
-    };
+    let (level, word) = if exit == 1 { ("error", "REJECTED") } else { ("declined", "DECLINED") };
     let mut lines = ran.err.lines();
     assert_eq!(ran.exit, exit, "{case}: {ran:?}");
-    assert!(
-        lines
-            .next()
-            .is_some_and(|line| line.starts_with(&format!("{level}[{code}]: "))),
-        "{case}: {ran:?}"
-    );
-    let place = lines
-        .next()
-        .and_then(|line| line.trim_start().strip_prefix("--> cert.json#"));
-    assert_eq!(
-        place.map(|place| place.split("  ").next().unwrap_or(place)),
-        Some(pointer),
-        "{case}: {ran:?}"
-    );
-    assert!(
-        ran.out.starts_with(&format!("{word} cert.json: {code} ")),
-        "{case}: {ran:?}"
-    );
+    assert!(lines.next().is_some_and(|line| line.starts_with(&format!("{level}[{code}]: "))), "{case}: {ran:?}");
+    let place = lines.next().and_then(|line| line.trim_start().strip_prefix("--> cert.json#"));
+    assert_eq!(place.map(|place| place.split("  ").next().unwrap_or(place)), Some(pointer), "{case}: {ran:?}");
+    assert!(ran.out.starts_with(&format!("{word} cert.json: {code} ")), "{case}: {ran:?}");
     assert_eq!(ran.out.lines().count(), 1, "{case}: {ran:?}");
 }

@@ -80,21 +80,11 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Document, Diagnostic> {
     let parameters = TensorSource::decode_named(model.take("parameters")?)?;
     model.finish()?;
     let inputs = object.take("inputs")?.array()?;
-    let inputs = inputs
-        .into_iter()
-        .map(TensorSource::decode_named)
-        .collect::<Result<_, _>>()?;
+    let inputs = inputs.into_iter().map(TensorSource::decode_named).collect::<Result<_, _>>()?;
     let files = decode_files(&mut object)?;
     let precision = decode_witness(&mut object)?;
     object.finish()?;
-    Ok(Document {
-        graph,
-        parameters,
-        inputs,
-        claim,
-        files,
-        precision,
-    })
+    Ok(Document { graph, parameters, inputs, claim, files, precision })
 }
 
 fn decode_files(object: &mut Object) -> Result<BTreeMap<String, Digest>, Diagnostic> {
@@ -104,17 +94,10 @@ fn decode_files(object: &mut Object) -> Result<BTreeMap<String, Digest>, Diagnos
     let decode = |(path, digest): (String, Cursor)| {
         let place = digest.pointer().to_string();
         if !is_plain(&path) {
-            let message =
-                format!("{path:?} is not a relative path of plain names to a .safetensors file");
+            let message = format!("{path:?} is not a relative path of plain names to a .safetensors file");
             return Err(Diagnostic::new(Code::FilePath, place, message));
         }
-        let not_digest = || {
-            Diagnostic::new(
-                Code::FileDigest,
-                place,
-                "a digest is 64 lower-case hexadecimal digits",
-            )
-        };
+        let not_digest = || Diagnostic::new(Code::FileDigest, place, "a digest is 64 lower-case hexadecimal digits");
         let digest = Digest::parse(&digest.string()?).ok_or_else(not_digest)?;
         Ok((path, digest))
     };
@@ -136,10 +119,7 @@ fn decode_witness(object: &mut Object) -> Result<Option<u64>, Diagnostic> {
         return Ok(None);
     };
     let mut witness = witness.object()?;
-    let precision = witness
-        .optional("precision")
-        .map(Cursor::integer)
-        .transpose()?;
+    let precision = witness.optional("precision").map(Cursor::integer).transpose()?;
     witness.finish()?;
     Ok(precision)
 }
@@ -147,44 +127,28 @@ fn decode_witness(object: &mut Object) -> Result<Option<u64>, Diagnostic> {
 impl Document {
     /// The files that the certificate needs, by path relative to it, with their digests.
     pub fn files(&self) -> impl Iterator<Item = (&str, Digest)> {
-        self.files
-            .iter()
-            .map(|(path, &digest)| (path.as_str(), digest))
+        self.files.iter().map(|(path, &digest)| (path.as_str(), digest))
     }
 
     /// The certificate, given the bytes of every file.
-    pub fn bind(
-        self,
-        files: &BTreeMap<String, Vec<u8>>,
-        limits: &Limits,
-    ) -> Result<Certificate, Diagnostic> {
+    pub fn bind(self, files: &BTreeMap<String, Vec<u8>>, limits: &Limits) -> Result<Certificate, Diagnostic> {
         let mut tensors = self.read_files(files, limits)?;
         let graph = self.graph.check("/model/graph", limits)?;
-        let mut fit =
-            |given: BTreeMap<String, TensorSource>, wanted: Vec<(&str, &Shape)>, place: String| {
-                fit(given, &wanted, &place, &mut tensors)
-            };
-        let parameters = fit(
-            self.parameters,
-            graph.constants().collect(),
-            "/model/parameters".into(),
-        )?;
+        let mut fit = |given: BTreeMap<String, TensorSource>, wanted: Vec<(&str, &Shape)>, place: String| {
+            fit(given, &wanted, &place, &mut tensors)
+        };
+        let parameters = fit(self.parameters, graph.constants().collect(), "/model/parameters".into())?;
         let cases = self.inputs.into_iter().enumerate();
         let inputs = cases
             .map(|(i, case)| fit(case, graph.inputs().collect(), format!("/inputs/{i}")))
             .collect::<Result<Vec<_>, _>>()?;
         let claim = self.claim.bind(&graph, inputs.len(), |outputs, place| {
             let shape_of = |&id: &usize| graph.nodes().get(id).map(|node| &node.shape);
-            let wanted = graph
-                .outputs()
-                .iter()
-                .filter_map(|(name, id)| Some((name.as_str(), shape_of(id)?)));
+            let wanted = graph.outputs().iter().filter_map(|(name, id)| Some((name.as_str(), shape_of(id)?)));
             fit(outputs, wanted.collect(), place)
         })?;
         for (path, tensors_of_file) in &tensors.tensors {
-            let unused = tensors_of_file
-                .keys()
-                .find(|name| !tensors.used.contains(&(path.clone(), (*name).clone())));
+            let unused = tensors_of_file.keys().find(|name| !tensors.used.contains(&(path.clone(), (*name).clone())));
             if let Some(name) = unused {
                 let message = format!("nothing uses the tensor {name:?} of the file {path:?}");
                 return Err(Diagnostic::new(Code::Unused, "/files", message));
@@ -201,21 +165,11 @@ impl Document {
         })
     }
 
-    fn read_files(
-        &self,
-        files: &BTreeMap<String, Vec<u8>>,
-        limits: &Limits,
-    ) -> Result<Files, Diagnostic> {
+    fn read_files(&self, files: &BTreeMap<String, Vec<u8>>, limits: &Limits) -> Result<Files, Diagnostic> {
         let mut read = Files::default();
         for (path, digest) in &self.files {
             let place = format!("/files/{}", path.replace('/', "~1"));
-            let missing = || {
-                Diagnostic::new(
-                    Code::TensorMissing,
-                    &place,
-                    format!("the file {path:?} is not given"),
-                )
-            };
+            let missing = || Diagnostic::new(Code::TensorMissing, &place, format!("the file {path:?} is not given"));
             let bytes = files.get(path).ok_or_else(missing)?;
             if bytes.len() > limits.file_bytes {
                 let message = format!("{} bytes, the limit is {}", bytes.len(), limits.file_bytes);
@@ -223,17 +177,11 @@ impl Document {
             }
             let found = Digest::of(bytes);
             if found != *digest {
-                let mut diagnostic = Diagnostic::new(
-                    Code::FileDigest,
-                    place,
-                    "the file is not the one that is meant",
-                );
-                (diagnostic.claimed, diagnostic.derived) =
-                    (Some(digest.to_string()), Some(found.to_string()));
+                let mut diagnostic = Diagnostic::new(Code::FileDigest, place, "the file is not the one that is meant");
+                (diagnostic.claimed, diagnostic.derived) = (Some(digest.to_string()), Some(found.to_string()));
                 return Err(diagnostic);
             }
-            read.tensors
-                .insert(path.clone(), safetensors::read(bytes, &place)?);
+            read.tensors.insert(path.clone(), safetensors::read(bytes, &place)?);
         }
         Ok(read)
     }
@@ -248,19 +196,11 @@ fn fit(
 ) -> Result<Named<u32>, Diagnostic> {
     let mut named = Named::new();
     for &(name, shape) in wanted {
-        let missing = || {
-            Diagnostic::new(
-                Code::TensorMissing,
-                place,
-                format!("the graph asks for {name:?} of shape {shape}"),
-            )
-        };
+        let missing =
+            || Diagnostic::new(Code::TensorMissing, place, format!("the graph asks for {name:?} of shape {shape}"));
         let tensor = given.remove(name).ok_or_else(missing)?.resolve(files)?;
         if tensor.shape() != shape {
-            let message = format!(
-                "{name:?} has shape {}, the graph asks for {shape}",
-                tensor.shape()
-            );
+            let message = format!("{name:?} has shape {}, the graph asks for {shape}", tensor.shape());
             return Err(Diagnostic::new(
                 Code::Binding,
                 format!("{place}/{}", name.replace('~', "~0").replace('/', "~1")),
@@ -271,11 +211,7 @@ fn fit(
     }
     match given.keys().next() {
         None => Ok(named),
-        Some(name) => Err(Diagnostic::new(
-            Code::Unused,
-            place,
-            format!("the graph has nothing called {name:?}"),
-        )),
+        Some(name) => Err(Diagnostic::new(Code::Unused, place, format!("the graph has nothing called {name:?}"))),
     }
 }
 
@@ -307,10 +243,7 @@ impl Certificate {
 
     /// Number of parameter elements.
     pub fn parameter_elements(&self) -> usize {
-        self.parameters
-            .values()
-            .map(|tensor| tensor.data().len())
-            .sum()
+        self.parameters.values().map(|tensor| tensor.data().len()).sum()
     }
 
     /// Whether `graph` and `parameters` (imported from a model file) are those of this certificate.
@@ -321,29 +254,12 @@ impl Certificate {
                 place,
                 format!("the {what} of the model file differ from those of the certificate"),
             );
-            (diagnostic.claimed, diagnostic.derived) =
-                (Some(claimed.to_string()), Some(derived.to_string()));
-            if claimed == derived {
-                Ok(())
-            } else {
-                Err(diagnostic)
-            }
+            (diagnostic.claimed, diagnostic.derived) = (Some(claimed.to_string()), Some(derived.to_string()));
+            if claimed == derived { Ok(()) } else { Err(diagnostic) }
         };
         let graph = Digest::of_graph(graph);
-        differ(
-            Code::ModelGraph,
-            "/model/graph",
-            "graph digests",
-            self.graph_digest,
-            graph,
-        )?;
+        differ(Code::ModelGraph, "/model/graph", "graph digests", self.graph_digest, graph)?;
         let parameters = Digest::of_parameters(parameters);
-        differ(
-            Code::ModelParameters,
-            "/model/parameters",
-            "parameter digests",
-            self.parameter_digest,
-            parameters,
-        )
+        differ(Code::ModelParameters, "/model/parameters", "parameter digests", self.parameter_digest, parameters)
     }
 }

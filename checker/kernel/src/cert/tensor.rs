@@ -35,54 +35,28 @@ impl TensorSource {
         let shape = Shape::decode(object.take("shape")?)?;
         let words = match object.optional("words") {
             Some(words) => Words::Inline(parse_words(words, shape.elements())?),
-            None => Words::File {
-                path: object.take("file")?.string()?,
-                tensor: object.take("tensor")?.string()?,
-            },
+            None => Words::File { path: object.take("file")?.string()?, tensor: object.take("tensor")?.string()? },
         };
         object.finish()?;
-        Ok(TensorSource {
-            pointer,
-            shape,
-            words,
-        })
+        Ok(TensorSource { pointer, shape, words })
     }
 
     /// Decodes an object of tensors by name.
-    pub(crate) fn decode_named(
-        cursor: Cursor,
-    ) -> Result<BTreeMap<String, TensorSource>, Diagnostic> {
-        cursor
-            .object()?
-            .into_entries()
-            .map(|(name, tensor)| Ok((name, TensorSource::decode(tensor)?)))
-            .collect()
+    pub(crate) fn decode_named(cursor: Cursor) -> Result<BTreeMap<String, TensorSource>, Diagnostic> {
+        cursor.object()?.into_entries().map(|(name, tensor)| Ok((name, TensorSource::decode(tensor)?))).collect()
     }
 
     /// The tensor itself, looked up in `files`.
     pub(crate) fn resolve(self, files: &mut Files) -> Result<Tensor<u32>, Diagnostic> {
-        let TensorSource {
-            pointer,
-            shape,
-            words,
-        } = self;
+        let TensorSource { pointer, shape, words } = self;
         let data = match words {
             Words::Inline(words) => words,
             Words::File { path, tensor } => {
-                let missing = || {
-                    format!("there is no tensor {tensor:?} in a file {path:?} of this certificate")
-                };
-                let found = files
-                    .tensors
-                    .get(&path)
-                    .and_then(|tensors| tensors.get(&tensor));
-                let found = found
-                    .ok_or_else(|| Diagnostic::new(Code::TensorMissing, &pointer, missing()))?;
+                let missing = || format!("there is no tensor {tensor:?} in a file {path:?} of this certificate");
+                let found = files.tensors.get(&path).and_then(|tensors| tensors.get(&tensor));
+                let found = found.ok_or_else(|| Diagnostic::new(Code::TensorMissing, &pointer, missing()))?;
                 if *found.shape() != shape {
-                    let message = format!(
-                        "the tensor in the file has shape {}, not {shape}",
-                        found.shape()
-                    );
+                    let message = format!("the tensor in the file has shape {}, not {shape}", found.shape());
                     return Err(Diagnostic::new(Code::Binding, pointer, message));
                 }
                 let data = found.data().to_vec();
@@ -101,11 +75,7 @@ fn parse_words(cursor: Cursor, count: usize) -> Result<Vec<u32>, Diagnostic> {
     let text = cursor.string()?;
     let fault = |message: String| Diagnostic::new(Code::Words, &pointer, message);
     if text.len() + 1 != count * 9 {
-        return Err(fault(format!(
-            "{} characters, {count} words take {}",
-            text.len(),
-            count * 9 - 1
-        )));
+        return Err(fault(format!("{} characters, {count} words take {}", text.len(), count * 9 - 1)));
     }
     let word = |(i, word): (usize, &[u8])| {
         let (digits, gap) = word.split_at(8);
@@ -114,37 +84,19 @@ fn parse_words(cursor: Cursor, count: usize) -> Result<Vec<u32>, Diagnostic> {
             b'a'..=b'f' => Some(value << 4 | u32::from(c - b'a' + 10)),
             _ => None,
         };
-        let value = digits
-            .iter()
-            .try_fold(0, digit)
-            .filter(|_| matches!(gap, b" " | b""));
-        value.ok_or_else(|| {
-            fault(format!(
-                "word {i} is not eight hexadecimal digits, or not followed by one space"
-            ))
-        })
+        let value = digits.iter().try_fold(0, digit).filter(|_| matches!(gap, b" " | b""));
+        value.ok_or_else(|| fault(format!("word {i} is not eight hexadecimal digits, or not followed by one space")))
     };
     text.as_bytes().chunks(9).enumerate().map(word).collect()
 }
 
 /// A tensor as certificates write it inline.
 pub fn encode_inline(tensor: &Tensor<u32>) -> Json {
-    let words: Vec<String> = tensor
-        .data()
-        .iter()
-        .map(|word| format!("{word:08x}"))
-        .collect();
-    Json::object([
-        ("shape", tensor.shape().encode()),
-        ("words", Json::String(words.join(" "))),
-    ])
+    let words: Vec<String> = tensor.data().iter().map(|word| format!("{word:08x}")).collect();
+    Json::object([("shape", tensor.shape().encode()), ("words", Json::String(words.join(" ")))])
 }
 
 /// A tensor as certificates name it in a file.
 pub fn encode_in_file(shape: &Shape, path: &str, tensor: &str) -> Json {
-    Json::object([
-        ("shape", shape.encode()),
-        ("file", Json::string(path)),
-        ("tensor", Json::string(tensor)),
-    ])
+    Json::object([("shape", shape.encode()), ("file", Json::string(path)), ("tensor", Json::string(tensor))])
 }

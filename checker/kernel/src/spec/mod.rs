@@ -22,10 +22,7 @@ pub struct Fault {
 impl Fault {
     /// A fault against `constraint`.
     pub fn new(constraint: &'static str, message: impl Into<String>) -> Self {
-        Fault {
-            constraint,
-            message: message.into(),
-        }
+        Fault { constraint, message: message.into() }
     }
 }
 
@@ -35,11 +32,7 @@ pub(crate) fn require(
     constraint: &'static str,
     message: impl FnOnce() -> String,
 ) -> Result<(), Fault> {
-    if condition {
-        Ok(())
-    } else {
-        Err(Fault::new(constraint, message()))
-    }
+    if condition { Ok(()) } else { Err(Fault::new(constraint, message())) }
 }
 
 /// The shape of these dimensions, or the fault against `constraint`.
@@ -62,11 +55,7 @@ pub trait Operation: Attributes {
 
     /// About how many scalar operations the value takes (a multiply-add counts as one).
     fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
-        parents
-            .iter()
-            .copied()
-            .chain([shape])
-            .fold(0u64, |work, s| work.saturating_add(elements(s)))
+        parents.iter().copied().chain([shape]).fold(0u64, |work, s| work.saturating_add(elements(s)))
     }
 }
 
@@ -76,23 +65,17 @@ pub(crate) fn elements(shape: &Shape) -> u64 {
 }
 
 /// A bug of ours: an operation was given other parents than its table row says.
-pub(crate) const WRONG_PARENTS: EvalError = EvalError::Internal {
-    what: "an operation has the wrong parents",
-};
+pub(crate) const WRONG_PARENTS: EvalError = EvalError::Internal { what: "an operation has the wrong parents" };
 
 /// The same bug, met in a shape rule.
 pub(crate) fn wrong_parents() -> Fault {
-    Fault::new(
-        "graph_c2",
-        "the number of parents is not that of the operation",
-    )
+    Fault::new("graph_c2", "the number of parents is not that of the operation")
 }
 
 /// What the file of every operation needs.
 mod prelude {
     pub(super) use super::{
-        Fault, Operation, Parents, Values, WRONG_PARENTS, elements, require, shape_of, sole,
-        wrong_parents,
+        Fault, Operation, Parents, Values, WRONG_PARENTS, elements, require, shape_of, sole, wrong_parents,
     };
     pub(super) use crate::context::{Context, EvalError};
     pub(super) use crate::ir::attributes::attributes;

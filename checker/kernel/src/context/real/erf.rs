@@ -50,10 +50,7 @@ impl Real {
         let square = x.mul(x);
         let series = positive_series(&square.scaled(1), p + 8);
         let factor = self.exp_at(&square.neg(), p)?.mul(&series, p);
-        Ok(self
-            .constant_ball(Constant::TwoOverRootPi, p)
-            .mul(&factor, p)
-            .mul(&Ball::exact(x.clone()), p))
+        Ok(self.constant_ball(Constant::TwoOverRootPi, p).mul(&factor, p).mul(&Ball::exact(x.clone()), p))
     }
 
     /// `erfc x` at a point.
@@ -69,9 +66,7 @@ impl Real {
         let square = x.mul(x);
         if let Some(series) = alternating_series(&square.scaled(1), p + 4) {
             // e^(−x²) / (x √π) · Σ = (2/√π) e^(−x²) Σ / (2x)
-            let numerator = self
-                .constant_ball(Constant::TwoOverRootPi, p)
-                .mul(&series, p);
+            let numerator = self.constant_ball(Constant::TwoOverRootPi, p).mul(&series, p);
             let numerator = numerator.mul(&self.exp_at(&square.neg(), p)?, p);
             return numerator.div(&Ball::exact(x.scaled(1)), p).ok_or(INTERNAL);
         }
@@ -148,8 +143,5 @@ pub(super) fn alternating_series(z: &Dyadic, precision: u64) -> Option<Ball> {
     }
     let n = j + 1;
     let error = n.checked_mul(2 * n * n)?;
-    Some(Ball::new(
-        Dyadic::new(sum, unit(q)),
-        Mag::new(error, unit(q)),
-    ))
+    Some(Ball::new(Dyadic::new(sum, unit(q)), Mag::new(error, unit(q))))
 }

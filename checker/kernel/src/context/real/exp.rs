@@ -22,12 +22,7 @@ impl Real {
     /// `e^x`.
     pub(super) fn exp_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
         let narrow = x.mag() <= Mag::power_of_two(-10);
-        self.lift(
-            x,
-            narrow,
-            |x| self.exp_at(x, precision),
-            |value| value.magnitude() * x.mag().plus_one(),
-        )
+        self.lift(x, narrow, |x| self.exp_at(x, precision), |value| value.magnitude() * x.mag().plus_one())
     }
 
     /// `e^x − 1`.
@@ -63,10 +58,7 @@ impl Real {
         if top >= TOP {
             return if x.is_negative() {
                 // e^−|x| ≤ 2^−|x| ≤ 2^−2^40
-                Ok(Ball::new(
-                    Dyadic::zero(),
-                    Mag::power_of_two(-EXPONENT_LIMIT),
-                ))
+                Ok(Ball::new(Dyadic::zero(), Mag::power_of_two(-EXPONENT_LIMIT)))
             } else {
                 Err(too_large())
             };
@@ -107,9 +99,7 @@ impl Real {
         }
         if top >= 0 {
             // |x| ≥ 1/2: |e^x − 1| ≥ 0.39 and e^x loses at most three bits.
-            return Ok(self
-                .exp_at(x, precision + 6)?
-                .sub(&Ball::exact(Dyadic::one()), precision + 4));
+            return Ok(self.exp_at(x, precision + 6)?.sub(&Ball::exact(Dyadic::one()), precision + 4));
         }
         // |e^x − 1| ≥ 0.78 |x| ≥ 2^(top − 1.4): with these bits at least 2^(precision + 6) units, known to within 1 · 1.65 + 2.
         let bits = precision + 8 + top.unsigned_abs();
@@ -125,9 +115,7 @@ impl Real {
         let n = nearest_integer(x);
         let fraction = x.sub(&Dyadic::new(n.clone(), 0));
         let n = i64::try_from(n).map_err(|_| too_large())?;
-        let exponent = self
-            .constant_ball(Constant::Ln2, precision + 8)
-            .mul(&Ball::exact(fraction), precision + 8);
+        let exponent = self.constant_ball(Constant::Ln2, precision + 8).mul(&Ball::exact(fraction), precision + 8);
         Ok(self.exp_ball(&exponent, precision + 4)?.scaled(n))
     }
 }

@@ -32,10 +32,7 @@ impl Real {
                 return Err(super::undefined("log1p", "the argument is not above -1"));
             }
             None => {
-                return Err(super::undecided(
-                    "log1p",
-                    "the argument may not be above -1",
-                ));
+                return Err(super::undecided("log1p", "the argument may not be above -1"));
             }
         };
         self.lift_logarithm(x, &shifted, |x| self.log1p_at(x, precision))
@@ -65,16 +62,9 @@ impl Real {
         self.over_constant(x, Constant::Ln10, precision)
     }
 
-    fn over_constant(
-        &self,
-        x: &Ball,
-        constant: Constant,
-        precision: u64,
-    ) -> Result<Ball, EvalError> {
+    fn over_constant(&self, x: &Ball, constant: Constant, precision: u64) -> Result<Ball, EvalError> {
         let p = precision + 4;
-        let quotient = self
-            .log_ball(x, p)?
-            .div(&self.constant_ball(constant, p), p);
+        let quotient = self.log_ball(x, p)?.div(&self.constant_ball(constant, p), p);
         quotient.ok_or(super::INTERNAL)
     }
 
@@ -128,9 +118,7 @@ impl Real {
         }
         if top > p + 8 {
             // ln(1 + d) = ln d + ln(1 + 1/d), and 0 < ln(1 + 1/d) < 2^(1−top).
-            return Ok(self
-                .log_at(d, precision + 2)?
-                .widened(Mag::power_of_two(1 - top)));
+            return Ok(self.log_at(d, precision + 2)?.widened(Mag::power_of_two(1 - top)));
         }
         if top > -2 {
             return self.log_at(&d.add(&Dyadic::one()), precision);

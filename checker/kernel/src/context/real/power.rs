@@ -40,9 +40,7 @@ impl Real {
         };
         let nearest = x.mignitude();
         let narrow = x.mag().scaled(10) <= nearest;
-        self.lift(x, narrow, at, |_| {
-            root_slope(nearest).over(nearest).unwrap_or(Mag::ZERO)
-        })
+        self.lift(x, narrow, at, |_| root_slope(nearest).over(nearest).unwrap_or(Mag::ZERO))
     }
 
     /// `∛x`.
@@ -50,8 +48,7 @@ impl Real {
         let at = |x: &Dyadic| {
             // An integer root of at least precision + 2 bits of m · 2^shift, the exponent then a multiple of three.
             let mut shift = (3 * precision + 6).saturating_sub(x.bits());
-            shift += u64::try_from(x.exponent().saturating_sub_unsigned(shift).rem_euclid(3))
-                .unwrap_or(0);
+            shift += u64::try_from(x.exponent().saturating_sub_unsigned(shift).rem_euclid(3)).unwrap_or(0);
             let exponent = x.exponent().saturating_sub_unsigned(shift) / 3;
             let radicand = x.mantissa() << shift;
             let root = radicand.cbrt();
@@ -83,17 +80,12 @@ impl Real {
                 return Err(if y.is_exact() {
                     undefined("pow", "a negative number to a power that is not an integer")
                 } else {
-                    undecided(
-                        "pow",
-                        "a negative number to a power that is not known to be an integer",
-                    )
+                    undecided("pow", "a negative number to a power that is not known to be an integer")
                 });
             }
             None => return Err(undecided("pow", "the base may be negative")),
         }
-        if let (true, Some((root, exponent))) =
-            (x.is_exact() && y.is_exact(), exact_root(x.mid(), &short))
-        {
+        if let (true, Some((root, exponent))) = (x.is_exact() && y.is_exact(), exact_root(x.mid(), &short)) {
             return self.integer_power(&Ball::exact(root), &exponent, precision);
         }
         self.general_power(x, y, precision)
@@ -135,18 +127,11 @@ impl Real {
                 }
             }
             _ if narrow => self.general_power(&size, &Ball::exact(n.clone()), precision)?,
-            _ => self.lift(
-                &size,
-                false,
-                |x| self.integer_power(&Ball::exact(x.clone()), n, precision),
-                |_| Mag::ZERO,
-            )?,
+            _ => {
+                self.lift(&size, false, |x| self.integer_power(&Ball::exact(x.clone()), n, precision), |_| Mag::ZERO)?
+            }
         };
-        Ok(if odd && sign.is_lt() {
-            power.neg()
-        } else {
-            power
-        })
+        Ok(if odd && sign.is_lt() { power.neg() } else { power })
     }
 
     /// `x^n` for a ball that contains zero and other numbers: `[−u, u]` or `[0, u]` with `u` the power of the greatest magnitude.
@@ -157,11 +142,7 @@ impl Real {
         let greatest = Ball::exact(x.magnitude().to_dyadic());
         let power = self.integer_power(&greatest, n, precision)?.magnitude();
         let both = Ball::new(Dyadic::zero(), power);
-        Ok(if n.normalised().exponent() == 0 {
-            both
-        } else {
-            both.abs()
-        })
+        Ok(if n.normalised().exponent() == 0 { both } else { both.abs() })
     }
 }
 

@@ -16,9 +16,7 @@ const MORE: u64 = 200;
 fn random(state: &mut u64, bits: u64) -> BigInt {
     let mut value = BigInt::default();
     for _ in 0..=bits / 32 {
-        *state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         value = (value << 32u32) + (*state >> 32);
     }
     value % one_fixed(bits)
@@ -52,25 +50,16 @@ fn exponential_sine_and_series_are_within_their_units() {
     for (bits, r) in arguments(79) {
         let (s, v) = trig::sin_cos_fixed(&r, bits);
         let (fine_s, fine_v) = trig::sin_cos_fixed(&(&r << MORE), bits + MORE);
-        assert!(
-            agrees(&s, &fine_s, 2) && agrees(&v, &fine_v, 2),
-            "sin {bits} {r}"
-        );
+        assert!(agrees(&s, &fine_s, 2) && agrees(&v, &fine_v, 2), "sin {bits} {r}");
         let (s, c) = trig::sin_cos_of_guess(&(&r * 2u32), bits);
         let (fine_s, fine_c) = trig::sin_cos_of_guess(&(&r << (MORE + 1)), bits + MORE);
-        assert!(
-            agrees(&s, &fine_s, 2) && agrees(&c, &fine_c, 2),
-            "guess {bits} {r}"
-        );
+        assert!(agrees(&s, &fine_s, 2) && agrees(&c, &fine_c, 2), "guess {bits} {r}");
         let u: BigInt = r >> 11u32;
         for alternating in [false, true] {
             let (sum, n) = odd_series(u.clone(), bits, alternating);
             let (fine, m) = odd_series(&u << MORE, bits + MORE, alternating);
             let units = 3 * n / 2 + 1;
-            assert!(
-                m < 20 * (n + 1) && agrees(&sum, &fine, units),
-                "series {bits} {u}"
-            );
+            assert!(m < 20 * (n + 1) && agrees(&sum, &fine, units), "series {bits} {u}");
         }
     }
 }
@@ -90,10 +79,7 @@ fn logarithm_and_angle_are_within_their_units() {
             let (value, error) = trig::direction_fixed(c, d, bits).unwrap_or_default();
             let (c, d) = (c << MORE, d << MORE);
             let (fine, _) = trig::direction_fixed(&c, &d, bits + MORE).unwrap_or_default();
-            assert!(
-                error >= 13 && agrees(&value, &fine, error),
-                "angle {bits} {c} {d}"
-            );
+            assert!(error >= 13 && agrees(&value, &fine, error), "angle {bits} {c} {d}");
         }
     }
 }
@@ -119,10 +105,7 @@ fn error_function_series_contain_their_finer_values() {
 #[test]
 fn constants_are_within_two_units_stored_or_not() {
     use Constant::{Ln2, Ln10, Pi, TwoOverRootPi};
-    let real = Real {
-        precision: 32,
-        constants: Constants::default(),
-    };
+    let real = Real { precision: 32, constants: Constants::default() };
     for constant in [Pi, TwoOverRootPi, Ln2, Ln10] {
         for bits in [33, 64, 100, 200, 319, 320, 321, 700, 5000] {
             let fine = real.constant_fixed(constant, bits + MORE);

@@ -28,10 +28,7 @@ impl Real {
         let (sin, cos) = self.sin_cos_at(x.mid(), precision);
         let slope = |other: &Ball| (other.magnitude() + x.mag()).min(Mag::power_of_two(0));
         let (slope, other_slope) = (slope(&cos), slope(&sin));
-        (
-            sin.widened(slope * x.mag()),
-            cos.widened(other_slope * x.mag()),
-        )
+        (sin.widened(slope * x.mag()), cos.widened(other_slope * x.mag()))
     }
 
     /// `tan x`, `x` not an odd multiple of π/2.
@@ -106,11 +103,7 @@ impl Real {
             let extra = top.unsigned_abs() + 4;
             let half_pi = self.constant_fixed(Constant::Pi, bits + extra) >> 1u32;
             let (n, r) = to_fixed(x, bits + extra).div_mod_floor(&half_pi);
-            let (n, r) = if (&r << 1u32) > half_pi {
-                (n + 1u32, r - half_pi)
-            } else {
-                (n, r)
-            };
+            let (n, r) = if (&r << 1u32) > half_pi { (n + 1u32, r - half_pi) } else { (n, r) };
             let quadrant = u8::try_from(n.mod_floor(&BigInt::from(4))).unwrap_or(0);
             let r: BigInt = r >> extra;
             let missing = (precision + 8).saturating_sub(r.bits());
@@ -180,11 +173,7 @@ pub(super) fn sin_cos_fixed(r: &BigInt, bits: u64) -> (BigInt, BigInt) {
 ///
 /// The sine and cosine of the guess are within 2 units, so that numerator and denominator (at least 1/2: checked) are within 5, and their
 /// quotient, of magnitude at most 2^−11, within 11.1; the series at the computed quotient adds 3N/2 + 1.
-pub(super) fn direction_fixed(
-    c: &BigInt,
-    d: &BigInt,
-    bits: u64,
-) -> Result<(BigInt, u64), EvalError> {
+pub(super) fn direction_fixed(c: &BigInt, d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
     let guess = if d <= c && fixed_top(d, bits) <= -12 {
         BigInt::zero()
     } else {
