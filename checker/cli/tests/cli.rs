@@ -137,3 +137,48 @@ fn the_json_rendering_carries_verdict_code_and_pointer() {
     assert_eq!(rows.pointer("/1/diagnostics/0/index"), Some(&serde_json::json!([0])));
     assert!(rows.pointer("/2/verdict").is_some_and(Value::is_null) && at("/2/trouble").contains("TL0002"));
 }
+
+/// An ONNX model of one node, `y = OP(x)` with x of shape `[2]`, encoded by hand: a field is its number and kind, the length, the content.
+fn onnx(op: &str) -> Vec<u8> {
+    let field = |number: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).expect("short");
+        assert!(length < 128, "one byte of length");
+        [&[number << 3 | 2, length], content].concat()
+    };
+    let shape = field(1, &[8, 2]); // one dimension: dim_value = 2
+    let float32 = [&[8, 1][..], &field(2, &shape)].concat(); // elem_type = FLOAT
+    let value = |name: &str| [field(1, name.as_bytes()), field(2, &field(1, &float32))].concat();
+    let node = [field(1, b"x"), field(2, b"y"), field(4, op.as_bytes())].concat();
+    let graph = [
+        field(1, &node),
+        field(2, b"g"),
+        field(11, &value("x")),
+        field(12, &value("y")),
+    ]
+    .concat();
+    [&[8, 8][..], &field(7, &graph), &field(8, &[16, 17])].concat() // IR version 8, operator set 17
+}
+
+#[test]
+fn with_a_model_the_sentence_speaks_of_that_file_or_there_is_none() {
+    let folder = Folder::with(RELU);
+    for op in ["Relu", "Tanh", "Einsum"] {
+        folder.write(&format!("{op}.onnx"), onnx(op));
+    }
+    let ran = folder.run(&["cert.json", "--model", "Relu.onnx"]);
+    let name = format!(
+        ", which is the model Relu.onnx ({:?}) as tl-import reads it.\n",
+        Digest::of(&onnx("Relu"))
+    );
+    assert!(ran.exit == 0 && ran.out.ends_with(&name), "{ran:?}");
+    let ran = folder.run(&["cert.json", "--model", "Tanh.onnx"]);
+    assert_refused(&ran, 1, "TL0401", "/model/graph", "another model");
+    assert_trouble(
+        &folder.run(&["cert.json", "--model", "Einsum.onnx"]),
+        "TL0418",
+    );
+    assert_trouble(
+        &folder.run(&["cert.json", "--model", "cert.json"]),
+        "TL0414",
+    );
+}
