@@ -123,13 +123,17 @@ impl Builder {
                 let counts = positions.iter().map(|p| p.count).collect();
                 Ok(constant.moved(constant.array.view(counts, &steps.collect::<Vec<_>>(), offset)?))
             }
+            Value::Node(_) if positions.iter().any(|p| p.count == 0) => {
+                let counts = positions.iter().map(|p| p.count).collect();
+                Ok(Value::constant("", Array::new(crate::Dtype::Float32, counts, Elements::Words(Vec::new()))?))
+            }
             Value::Node(_) => {
                 let end = |p: &Positions| {
                     let steps = i64::try_from(p.count).ok()?.checked_sub(1)?.checked_mul(p.step)?;
                     i64::try_from(p.first).ok()?.checked_add(steps)?.checked_add(p.step.signum())
                 };
                 let end: Option<Vec<i64>> = positions.iter().map(end).collect();
-                let end = end.ok_or_else(|| fault!(Shapes, "a slice of {dimensions:?} that keeps nothing"))?;
+                let end = end.ok_or_else(|| fault!(Shapes, "a slice of {dimensions:?}"))?;
                 let (start, step) = positions.iter().map(|p| (p.first, p.step)).unzip();
                 self.apply(Op::Slice(Slice { start, end, step }), &[value])
             }
@@ -176,8 +180,11 @@ impl Builder {
             Value::Node(_) => None,
         });
         let Some(arrays) = arrays.collect::<Option<Vec<_>>>() else {
-            let values = values.iter().filter(|value| !self.dimensions(value).contains(&0));
-            return self.apply(Op::Concat(Concat { axis }), &values.collect::<Vec<_>>());
+            let values: Vec<&Value> = values.iter().filter(|value| !self.dimensions(value).contains(&0)).collect();
+            return match values.as_slice() {
+                [value] => Ok((*value).clone()),
+                values => self.apply(Op::Concat(Concat { axis }), values),
+            };
         };
         let mut dimensions = arrays.first().map(|a| a.dimensions().to_vec()).unwrap_or_default();
         let others = |array: &Array| array.dimensions().iter().enumerate().filter(|(i, _)| *i != axis).map(|(_, &d)| d).collect();

@@ -153,6 +153,7 @@ impl<'a> Walk<'a> {
         for (axis, dimension) in shape.dim.iter().enumerate() {
             let symbol = dimension.dim_param.as_deref().unwrap_or_default();
             let size = match dimension.dim_value {
+                Some(0) if symbol.is_empty() => return Err(fault!(Shapes, "dimension {axis} is zero")),
                 Some(value) if value > 0 && symbol.is_empty() => {
                     usize::try_from(value).map_err(|_| fault!(LimitElements, "dimension {value}"))?
                 }

@@ -1,19 +1,15 @@
 //! Every model of the collections imports, or is refused for the reason that stands in the table here.
 
+mod common;
+
+use common::data;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tl_import::{ImportOptions, import_onnx};
+use tl_import::{ImportOptions, import_onnx, read_property};
 use tl_kernel::limits::Limits;
 
 /// The models that are refused, with the code.
 const REFUSED: [(&str, &str); 1] = [("dropout_training_mode_true.onnx", "TL0417")];
-
-/// The folder of test data, or why there is none.
-fn data(folder: &str) -> Result<PathBuf, String> {
-    let root = std::env::var_os("TL_DATA").map(PathBuf::from);
-    let path = root.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data")).join(folder);
-    if path.is_dir() { Ok(path) } else { Err(format!("SKIPPED: no test data in {}", path.display())) }
-}
 
 fn models(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -60,8 +56,9 @@ fn every_model_of_the_collections_imports_or_is_refused_for_its_listed_reason() 
 
 #[test]
 fn published_parameter_counts_are_reproduced() {
-    let Ok(root) = data("vnncomp") else {
-        return println!("SKIPPED: no test data");
+    let root = match data("vnncomp") {
+        Ok(root) => root,
+        Err(reason) => return println!("{reason}"),
     };
     for (file, count) in [
         ("acasxu/onnx/ACASXU_run2a_1_1_batch_2000.onnx.gz", 13_310),
@@ -79,5 +76,25 @@ fn published_parameter_counts_are_reproduced() {
         println!("{file}: {total} {:?}", model.parameters.keys().take(4).collect::<Vec<_>>());
         // Beside the parameters the files have the constants of Sub and Div, and the published count of the last one has the target of a Reshape.
         assert!(total.abs_diff(count) <= 2, "{file}: {total} parameters, {count} are published");
+    }
+}
+
+#[test]
+fn every_property_of_the_collections_has_as_many_bounds_as_its_network_has_inputs() {
+    let root = match data("vnncomp") {
+        Ok(root) => root,
+        Err(reason) => return println!("{reason}"),
+    };
+    for (folder, inputs, outputs) in
+        [("acasxu", 5, 5), ("cifar10_resnet", 3072, 10), ("eran_mnist", 784, 10), ("marabou_cifar10", 3072, 10), ("mnist_fc", 784, 10)]
+    {
+        let mut number = 0;
+        for entry in std::fs::read_dir(root.join(folder).join("vnnlib")).unwrap() {
+            let property = read_property(entry.unwrap().path()).unwrap_or_else(|error| panic!("{error}"));
+            assert!(property.boxes.iter().all(|bounds| bounds.len() == inputs) && property.outputs == outputs);
+            assert!(!property.assertions.is_empty());
+            number += 1;
+        }
+        println!("{folder}: {number} properties");
     }
 }

@@ -35,13 +35,11 @@ pub(super) fn gemm(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>,
     let (mut a, b, c) = (call.input(0)?, call.input(1)?, call.optional(2));
     let (alpha, beta) = (call.exact("alpha", 1.0)?, call.exact("beta", 1.0)?);
     let (trans_a, trans_b) = (call.flag("transA", false)?, call.flag("transB", false)?);
-    let [m, _] = *builder.dimensions(&a) else {
-        return Err(fault!(Shapes, "A has shape {:?}, not two dimensions", builder.dimensions(&a)));
-    };
-    let &[_, n] = builder.dimensions(&b).as_slice() else {
-        return Err(fault!(Shapes, "B has shape {:?}, not two dimensions", builder.dimensions(&b)));
-    };
-    let _ = (m, n);
+    for (name, matrix) in [("A", &a), ("B", &b)] {
+        if builder.dimensions(matrix).len() != 2 {
+            return Err(fault!(Shapes, "{name} has shape {:?}, not two dimensions", builder.dimensions(matrix)));
+        }
+    }
     if trans_a {
         a = builder.permute(&a, vec![1, 0])?;
     }
@@ -50,11 +48,8 @@ pub(super) fn gemm(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>,
         (Value::Constant(_), false) => Some(builder.permute(&b, vec![1, 0])?),
         (Value::Node(_), false) => None,
     };
-    let out = match (builder.dimensions(&a).first(), &weight) {
-        (Some(&rows), Some(weight)) => vec![rows, builder.dimensions(weight).first().copied().unwrap_or(1)],
-        (Some(&rows), None) => vec![rows, builder.dimensions(&b).last().copied().unwrap_or(1)],
-        (None, _) => Vec::new(),
-    };
+    let (rows, columns) = (builder.dimensions(&a).first().copied(), builder.dimensions(&b));
+    let out = vec![rows.unwrap_or(1), columns.get(usize::from(!trans_b)).copied().unwrap_or(1)];
     if let Some(c) = &c
         && broadcast_dimensions(&builder.dimensions(c), &out)? != out
     {

@@ -120,7 +120,7 @@ pub(super) fn conv_transpose(builder: &mut Builder, call: &mut Call) -> Result<V
     let (x, weight, bias) = (call.input(0)?, call.input(1)?, call.optional(2));
     let input = spatial(builder, &x)?;
     let (mut window, auto) = Window::read(call, input.len(), Some(spatial(builder, &weight)?), true)?;
-    let output_padding = call.sizes("output_padding", input.len(), 0)?;
+    let mut output_padding = call.sizes("output_padding", input.len(), 0)?;
     let declared = call.ints("output_shape")?;
     let wanted = match (&declared, auto) {
         (Some(shape), _) => {
@@ -137,12 +137,11 @@ pub(super) fn conv_transpose(builder: &mut Builder, call: &mut Call) -> Result<V
     for (axis, &wanted) in wanted.iter().flatten().enumerate() {
         let whole = (input[axis].saturating_sub(1)).saturating_mul(window.stride[axis]); // one entry per axis in each list
         let whole = whole.saturating_add(window.reach(axis)).saturating_add(output_padding[axis]);
-        let total = whole.checked_sub(wanted);
-        let total = total.ok_or_else(|| fault!(UnsupportedAttribute, "output extent {wanted} is more than the {whole} cells there are"))?;
-        // ONNX: the odd cell is cut at the end for SAME_UPPER and at the beginning otherwise.
+        // The odd cell is cut at the end for SAME_UPPER and at the beginning otherwise; cells that are missing are added at the end.
+        let total = whole.saturating_sub(wanted);
         let (less, more) = (total / 2, total - total / 2);
-        let (before, after) = if auto == AutoPad::SameUpper { (less, more) } else { (more, less) };
-        (window.before[axis], window.after[axis]) = (before, after);
+        (window.before[axis], window.after[axis]) = if auto == AutoPad::SameUpper { (less, more) } else { (more, less) };
+        output_padding[axis] += wanted.saturating_sub(whole);
     }
     let op = spec::conv_transpose::ConvTranspose {
         stride: window.stride,

@@ -1,7 +1,8 @@
 //! Normalisations, in inference.
 
+use super::elementwise::join;
 use crate::builder::{Builder, Value};
-use crate::call::{Call, axis};
+use crate::call::{Call, axis, exact};
 use crate::error::{ImportError, fault};
 use tl_kernel::spec::batch_norm::Statistics;
 use tl_kernel::spec::{self, Op};
@@ -56,26 +57,38 @@ pub(super) fn group(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>
     Ok(vec![builder.apply(Op::GroupNorm(op), &[&x, &scale, &bias])?])
 }
 
-/// `LayerNormalization` with statistics in float32.
+/// `LayerNormalization` with statistics in float32; the second and third output are the mean and 1/√(variance + ε).
 pub(super) fn layer(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
-    let (x, axis, epsilon, affine) = from_axis(builder, call)?;
+    let (x, axis, word, affine) = from_axis(builder, call)?;
+    let epsilon = exact(word)?;
+    let from = builder.dimensions(&x);
+    let axes: Vec<usize> = (axis..from.len()).collect();
+    let mean_of = |builder: &mut Builder, value: &Value| {
+        builder.apply(Op::Mean(spec::mean::Mean { axes: axes.clone(), keepdims: true }), &[value])
+    };
+    let mean = mean_of(builder, &x)?;
+    let centred = join(builder, Op::Sub(spec::sub::Sub {}), &x, &mean)?;
+    let square = builder.apply(Op::Mul(spec::mul::Mul {}), &[&centred, &centred])?;
+    let variance = mean_of(builder, &square)?;
+    let term = builder.scalar(call.outputs.get(2).unwrap_or(&""), "epsilon", word)?;
+    let sum = join(builder, Op::Add(spec::add::Add {}), &variance, &term)?;
+    let deviation = builder.apply(Op::Rsqrt(spec::rsqrt::Rsqrt {}), &[&sum])?;
     let parents: Vec<&Value> = [&x].into_iter().chain(&affine).collect();
-    Ok(vec![builder.apply(Op::LayerNorm(spec::layer_norm::LayerNorm { axis, epsilon }), &parents)?])
+    let y = builder.apply(Op::LayerNorm(spec::layer_norm::LayerNorm { axis, epsilon }), &parents)?;
+    Ok(vec![y, mean, deviation]) // what computes an unused output is dropped with it
 }
 
 /// `RMSNormalization` with statistics in float32.
 pub(super) fn rms(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
-    let (x, axis, epsilon, affine) = from_axis(builder, call)?;
+    let (x, axis, word, affine) = from_axis(builder, call)?;
+    let epsilon = exact(word)?;
     let parents: Vec<&Value> = [&x].into_iter().chain(&affine).collect();
     Ok(vec![builder.apply(Op::RmsNorm(spec::rms_norm::RmsNorm { axis, epsilon }), &parents)?])
 }
 
-/// Operand, first normalised axis, ε, and the scale and bias broadcast to the normalised dimensions.
-fn from_axis(
-    builder: &mut Builder,
-    call: &mut Call,
-) -> Result<(Value, usize, tl_kernel::number::Exact, Vec<Value>), ImportError> {
-    let epsilon = call.exact("epsilon", EPSILON)?;
+/// Operand, first normalised axis, the word of ε, and the scale and bias broadcast to the normalised dimensions.
+fn from_axis(builder: &mut Builder, call: &mut Call) -> Result<(Value, usize, u32, Vec<Value>), ImportError> {
+    let epsilon = call.float("epsilon")?.unwrap_or(EPSILON.to_bits());
     call.only("stash_type", 1)?;
     let x = call.input(0)?;
     let from = builder.dimensions(&x);

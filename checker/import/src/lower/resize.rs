@@ -49,12 +49,22 @@ pub(super) fn resize(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value
         }
     }
     let (size, scale) = extents(&from, &axes, scales, sizes)?;
+    let exact = |((&n, &to), scale): ((&usize, &usize), &Exact)| scale.rational() * whole(n).rational() == *whole(to).rational();
+    if coordinates == Coordinates::AlignCorners && !from.iter().zip(&size).zip(&scale).all(exact) {
+        // The corner that is met is that of the rounded extent in one reading of the format, of the unrounded one in another.
+        return Err(fault!(UnsupportedAttribute, "align_corners with a scale that does not give a whole extent"));
+    }
     let outer = size.iter().zip(&from).zip(&scale).take(2);
     if from.len() < 3 || outer.into_iter().any(|((to, n), scale)| to != n || *scale != Exact::integer(1)) {
         return Err(fault!(UnsupportedAttribute, "{} of {from:?} to {size:?}; the first two axes have to stay", call.op));
     }
     let upsample = Upsample { mode, coordinates, size: size.into_iter().skip(2).collect(), scale: scale.into_iter().skip(2).collect() };
     Ok(vec![builder.apply(Op::Upsample(upsample), &[&x])?])
+}
+
+/// An extent as an exact number.
+fn whole(n: usize) -> Exact {
+    Exact::integer(i64::try_from(n).unwrap_or(i64::MAX)) // below 2^31
 }
 
 /// The float32 words of a constant input, when it is there and not empty.
