@@ -149,13 +149,7 @@ fn onnx(op: &str) -> Vec<u8> {
     let float32 = [&[8, 1][..], &field(2, &shape)].concat(); // elem_type = FLOAT
     let value = |name: &str| [field(1, name.as_bytes()), field(2, &field(1, &float32))].concat();
     let node = [field(1, b"x"), field(2, b"y"), field(4, op.as_bytes())].concat();
-    let graph = [
-        field(1, &node),
-        field(2, b"g"),
-        field(11, &value("x")),
-        field(12, &value("y")),
-    ]
-    .concat();
+    let graph = [field(1, &node), field(2, b"g"), field(11, &value("x")), field(12, &value("y"))].concat();
     [&[8, 8][..], &field(7, &graph), &field(8, &[16, 17])].concat() // IR version 8, operator set 17
 }
 
@@ -166,19 +160,10 @@ fn with_a_model_the_sentence_speaks_of_that_file_or_there_is_none() {
         folder.write(&format!("{op}.onnx"), onnx(op));
     }
     let ran = folder.run(&["cert.json", "--model", "Relu.onnx"]);
-    let name = format!(
-        ", which is the model Relu.onnx ({:?}) as tl-import reads it.\n",
-        Digest::of(&onnx("Relu"))
-    );
+    let name = format!(", which is the model Relu.onnx ({:?}) as tl-import reads it.\n", Digest::of(&onnx("Relu")));
     assert!(ran.exit == 0 && ran.out.ends_with(&name), "{ran:?}");
     let ran = folder.run(&["cert.json", "--model", "Tanh.onnx"]);
     assert_refused(&ran, 1, "TL0401", "/model/graph", "another model");
-    assert_trouble(
-        &folder.run(&["cert.json", "--model", "Einsum.onnx"]),
-        "TL0418",
-    );
-    assert_trouble(
-        &folder.run(&["cert.json", "--model", "cert.json"]),
-        "TL0414",
-    );
+    assert_trouble(&folder.run(&["cert.json", "--model", "Einsum.onnx"]), "TL0418");
+    assert_trouble(&folder.run(&["cert.json", "--model", "cert.json"]), "TL0414");
 }

@@ -151,14 +151,8 @@ mod tests {
 
     #[test]
     fn the_innermost_place_is_kept() {
-        let error = fault!(Opset, "7")
-            .at("node 1")
-            .at("graph")
-            .in_file("a.onnx");
+        let error = fault!(Opset, "7").at("node 1").at("graph").in_file("a.onnx");
         assert_eq!(error.code(), "TL0416");
-        assert_eq!(
-            error.to_string(),
-            format!("TL0416: {}: a.onnx: node 1: 7", error.title())
-        );
+        assert_eq!(error.to_string(), format!("TL0416: {}: a.onnx: node 1: 7", error.title()));
     }
 }

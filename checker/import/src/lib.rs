@@ -7,7 +7,7 @@
 //! | door | from | to |
 //! |---|---|---|
 //! | [`import_onnx`], [`import_onnx_bytes`] | ONNX, operator sets 7 to 22 (`.onnx`, `.onnx.gz`, external data) | [`Model`] |
-//! | [`read_tensors`], [`read_array`] | `.npy`, `.npz`, TensorProto `.pb`, `.safetensors` | float32 tensors; arrays to bind inputs to |
+//! | [`read_tensors`], [`read_arrays`] | `.npy`, `.npz`, TensorProto `.pb`, `.safetensors` | float32 tensors; arrays to bind inputs to |
 //! | [`read_property`] | VNN-LIB 1.0 (`.vnnlib`, `.vnnlib.gz`) | [`Property`] with its input box |
 
 mod array;
@@ -25,14 +25,14 @@ mod order;
 mod proto;
 mod tensor_proto;
 mod tensors;
-//mod vnnlib;
+mod vnnlib;
 
 pub use array::{Array, Dtype, Elements};
 pub use error::{At, ImportError};
 pub use lower::operators;
 pub use onnx::{OPSETS, import_onnx, import_onnx_bytes};
-pub use tensors::{read_array, read_tensors};
-//pub use vnnlib::{Bounds, Property, parse_property, read_property};
+pub use tensors::{read_arrays, read_tensors};
+pub use vnnlib::{Bounds, Property, parse_property, read_property};
 
 use std::collections::BTreeMap;
 use tl_kernel::ir::{Graph, Shape, Tensor};
@@ -52,12 +52,7 @@ pub struct ImportOptions {
 
 impl Default for ImportOptions {
     fn default() -> Self {
-        ImportOptions {
-            batch: 1,
-            dimensions: BTreeMap::new(),
-            bindings: BTreeMap::new(),
-            limit: DEFAULT_LIMIT,
-        }
+        ImportOptions { batch: 1, dimensions: BTreeMap::new(), bindings: BTreeMap::new(), limit: DEFAULT_LIMIT }
     }
 }
 

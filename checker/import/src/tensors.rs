@@ -19,61 +19,37 @@ pub fn read_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor<u3
         Ok(tensor) => Ok((name, tensor)),
         Err(error) => Err(error.at(format!("tensor {name:?}"))),
     };
-    let read = read(path).and_then(|arrays| arrays.into_iter().map(tensor).collect());
-    read.map_err(|error| error.in_file(path.display()))
+    let tensors: Result<_, _> = read_arrays(path)?.into_iter().map(tensor).collect();
+    tensors.map_err(|error| error.in_file(path.display()))
 }
 
-/// The one array of any type in a file of any of these formats, to bind an input to; `name` chooses where there are several.
-pub fn read_array(path: impl AsRef<Path>, name: Option<&str>) -> Result<Array, ImportError> {
+/// The arrays of any type in a file of any of these formats, by the same names; an input can be bound to one.
+pub fn read_arrays(path: impl AsRef<Path>) -> Result<BTreeMap<String, Array>, ImportError> {
     let path = path.as_ref();
-    let choose = |mut arrays: BTreeMap<String, Array>| match name {
-        Some(name) => arrays
-            .remove(name)
-            .ok_or_else(|| fault!(Name, "there is no tensor {name:?}")),
-        None if arrays.len() > 1 => Err(fault!(Name, "it has {} tensors; name one", arrays.len())),
-        None => arrays
-            .pop_first()
-            .map(|(_, array)| array)
-            .ok_or_else(|| fault!(Name, "there is no tensor")),
-    };
-    read(path)
-        .and_then(choose)
-        .map_err(|error| error.in_file(path.display()))
+    read(path).map_err(|error| error.in_file(path.display()))
 }
 
 fn read(path: &Path) -> Result<BTreeMap<String, Array>, ImportError> {
     let one = |array| BTreeMap::from([(String::new(), array)]);
-    let extension = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default();
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let bytes = || file::read(path, DEFAULT_LIMIT);
     match extension {
         "npy" => npy::array(&bytes()?).map(one),
         "npz" => npz::arrays(&bytes()?, DEFAULT_LIMIT),
         "pb" => message(&bytes()?, path),
         "safetensors" => named(&bytes()?),
-        other => Err(fault!(
-            UnknownFile,
-            "the extension {other:?} is none of npy, npz, pb, safetensors"
-        )),
+        other => Err(fault!(UnknownFile, "the extension {other:?} is none of npy, npz, pb, safetensors")),
     }
 }
 
 fn message(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Array>, ImportError> {
-    let tensor =
-        TensorProto::decode(bytes).map_err(|error| fault!(Protobuf, "no TensorProto: {error}"))?;
-    let array = tensor_proto::array(
-        &tensor,
-        External {
-            base: path.parent(),
-            limit: DEFAULT_LIMIT,
-        },
-    )?;
+    let tensor = TensorProto::decode(bytes).map_err(|error| fault!(Protobuf, "no TensorProto: {error}"))?;
+    let array = tensor_proto::array(&tensor, External { base: path.parent(), limit: DEFAULT_LIMIT })?;
     Ok(BTreeMap::from([(tensor.name.unwrap_or_default(), array)]))
 }
 
 fn named(bytes: &[u8]) -> Result<BTreeMap<String, Array>, ImportError> {
+    check_offsets(bytes)?;
     let file = SafeTensors::deserialize(bytes).map_err(|error| fault!(Safetensors, "{error}"))?;
     let mut arrays = BTreeMap::new();
     for (name, view) in file.tensors() {
@@ -90,16 +66,31 @@ fn named(bytes: &[u8]) -> Result<BTreeMap<String, Array>, ImportError> {
                 safetensors::Dtype::BOOL => Dtype::Bool,
                 other => return Err(fault!(Dtype, "the elements are {other:?}")),
             };
-            Array::new(
-                dtype,
-                view.shape().to_vec(),
-                tensor_proto::from_bytes(dtype, view.data())?,
-            )
+            Array::new(dtype, view.shape().to_vec(), tensor_proto::from_bytes(dtype, view.data())?)
         };
-        arrays.insert(
-            name.clone(),
-            array().map_err(|error| error.at(format!("tensor {name:?}")))?,
-        );
+        arrays.insert(name.clone(), array().map_err(|error| error.at(format!("tensor {name:?}")))?);
     }
     Ok(arrays)
+}
+
+/// Refuses a header that names bytes beyond the file, of which the reader of the format would form sums that overflow.
+fn check_offsets(bytes: &[u8]) -> Result<(), ImportError> {
+    let malformed = || fault!(Safetensors, "it has no header");
+    let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(malformed)?;
+    let header = usize::try_from(u64::from_le_bytes(*length))
+        .ok()
+        .and_then(|length| rest.get(..length))
+        .ok_or_else(malformed)?;
+    let header: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(header).map_err(|error| fault!(Safetensors, "the header: {error}"))?;
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    for (name, entry) in &header {
+        let offsets = entry.get("data_offsets").and_then(serde_json::Value::as_array).into_iter().flatten();
+        if name != "__metadata__"
+            && offsets.into_iter().any(|offset| offset.as_u64().is_none_or(|offset| offset > size))
+        {
+            return Err(fault!(Safetensors, "tensor {name:?} lies beyond the file"));
+        }
+    }
+    Ok(())
 }
