@@ -17,6 +17,14 @@ pub struct At {
     pub what: String,
 }
 
+impl At {
+    /// The title of an error, where it is within its file, and what it is.
+    pub fn in_words(&self, title: &str) -> String {
+        let place = if self.place.is_empty() { String::new() } else { format!("{}: ", self.place) };
+        format!("{title}: {place}{}", self.what)
+    }
+}
+
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in [&self.file, &self.place] {

@@ -111,14 +111,13 @@ impl Case {
                 inputs.insert(name.clone(), tensor.try_map(datum).map_err(|error| error.to_string())?);
             }
         }
-        let outputs =
-            evaluate(&checked, &real, &model.parameters, &inputs, |_, _| ()).map_err(|located| {
-                match located.error {
-                    EvalError::NotFinite { .. } => "SKIP a datum is not finite".to_string(),
-                    EvalError::Undefined { .. } => format!("SKIP {}", located.error),
-                    error => format!("node {} ({}): {error}", located.node, located.op),
-                }
-            })?;
+        let outputs = evaluate(&checked, |_| &real, &model.parameters, &inputs, |_, _| ()).map_err(|located| {
+            match located.error {
+                EvalError::NotFinite { .. } => "SKIP a datum is not finite".to_string(),
+                EvalError::Undefined { .. } => format!("SKIP {}", located.error),
+                error => format!("node {} ({}): {error}", located.node, located.op),
+            }
+        })?;
         for ((_, expected), name) in self.numbered("output").into_iter().zip(&model.outputs) {
             let (expected, found) = (expected.tensor().map_err(|error| error.to_string())?, &outputs[name]);
             if expected.dimensions() != found.dimensions() {

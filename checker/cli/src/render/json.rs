@@ -16,7 +16,9 @@ pub(crate) fn json(judged: &[JudgedFile], out: &mut dyn Write) -> io::Result<()>
 fn row(path: &str, judged: &Judged) -> Value {
     let findings = |findings: &[Diagnostic]| findings.iter().map(finding).collect::<Vec<_>>();
     match judged {
-        Judged::Trouble(trouble) => value!({"path": path, "verdict": null, "trouble": trouble}),
+        Judged::Trouble(trouble) => {
+            value!({"path": path, "verdict": null, "code": trouble.code, "trouble": trouble.message})
+        }
         Judged::Verdict(Verdict::Accepted(accepted), about) => value!({
             "path": path,
             "verdict": "ACCEPTED",

@@ -236,6 +236,11 @@ impl Cursor {
     }
 }
 
+/// The pointer to `key` in the object at `pointer` (RFC 6901).
+pub fn below(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
 /// The entries of an object that are still to be decoded.
 #[derive(Debug)]
 pub struct Object {
@@ -245,7 +250,7 @@ pub struct Object {
 
 impl Object {
     fn place(&self, key: &str) -> String {
-        format!("{}/{}", self.pointer, key.replace('~', "~0").replace('/', "~1"))
+        below(&self.pointer, key)
     }
 
     /// An object without entries in the place of another.

@@ -10,7 +10,7 @@
 
 use super::{finding, model_in_words};
 use crate::cert::Certificate;
-use crate::cert::json::{Cursor, Json};
+use crate::cert::json::{Cursor, Json, below};
 use crate::context::EvalError;
 use crate::context::binary32::schedule::{BiasPosition, Combine, MAX_DEPTH, Order, Schedule, Start};
 use crate::context::binary32::{Binary32, Environment};
@@ -208,7 +208,7 @@ pub(super) fn decide(
         };
         let pairs = || recorded.data().iter().zip(derived.data());
         if let Some((position, (&word, &executed))) = pairs().enumerate().find(|(_, (a, b))| a != b) {
-            let place = format!("/claim/outputs/{case}/{name}");
+            let place = below(&format!("/claim/outputs/{case}"), name);
             let message = "the recorded output is not the result of the stated execution";
             let mut diagnostic = Diagnostic::new(Code::BitsDiffer, place, message);
             diagnostic.index = Some((recorded.shape().index_of(position), recorded.dimensions().to_vec()));

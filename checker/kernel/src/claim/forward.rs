@@ -12,7 +12,7 @@
 
 use super::{finding, model_in_words};
 use crate::cert::Certificate;
-use crate::cert::json::Cursor;
+use crate::cert::json::{Cursor, below};
 use crate::context::real::{Ball, MAX_PRECISION, MIN_PRECISION, Real};
 use crate::context::{Context, EvalError};
 use crate::diagnostic::{Code, Diagnostic};
@@ -162,7 +162,7 @@ fn attempt(
     let real = Real::new(precision);
     let mut points = Named::new();
     for (name, tensor) in inputs {
-        let place = format!("/inputs/{case}/{name}");
+        let place = below(&format!("/inputs/{case}"), name);
         let not_finite = |error: EvalError| Diagnostic::new(Code::NotFinite, &place, error.to_string());
         points.insert(name.clone(), tensor.try_map(|&word| real.datum(word)).map_err(not_finite)?);
     }
@@ -255,7 +255,7 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn finding(self, code: Code, message: String) -> Diagnostic {
-        let mut diagnostic = Diagnostic::new(code, format!("/claim/outputs/{}/{}", self.case, self.name), message);
+        let mut diagnostic = Diagnostic::new(code, below(&format!("/claim/outputs/{}", self.case), self.name), message);
         diagnostic.index = Some((self.index, self.shape.to_vec()));
         diagnostic
     }

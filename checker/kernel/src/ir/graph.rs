@@ -129,7 +129,7 @@ impl Graph {
         }
         let arity = node.op.arity();
         if !arity.contains(&node.parents.len()) {
-            let message = format!("takes {arity:?} parents, has {}", node.parents.len());
+            let message = format!("takes {} to {} parents, has {}", arity.start(), arity.end(), node.parents.len());
             return Err(Diagnostic::new(Code::Arity, "/parents", message));
         }
         if node.op.is_source() {
