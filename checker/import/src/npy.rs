@@ -20,7 +20,7 @@ pub(crate) fn array(bytes: &[u8]) -> Result<Array, ImportError> {
     if header.fortran_order && !one_dimensional {
         return Err(fault!(Npy, "the array is in Fortran order; save it in C order"));
     }
-    let size = elements.checked_mul(bytes_of(dtype)).unwrap_or(usize::MAX);
+    let size = elements.saturating_mul(bytes_of(dtype));
     if data.len() != size {
         let shape = &header.shape;
         return Err(fault!(
