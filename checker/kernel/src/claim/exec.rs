@@ -13,7 +13,7 @@ use crate::cert::Certificate;
 use crate::cert::json::{Cursor, Json};
 use crate::context::EvalError;
 use crate::context::binary32::schedule::{BiasPosition, Combine, MAX_DEPTH, Order, Schedule, Start};
-use crate::context::binary32::{Binary32, NanPolicy, RoundingMode};
+use crate::context::binary32::{Binary32, Environment, NanPolicy, RoundingMode};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::CheckedGraph;
 use crate::ir::attributes::Attribute;
@@ -90,7 +90,7 @@ impl Execution {
     }
 
     fn context(&self, schedule: &Schedule) -> Binary32 {
-        Binary32::new(self.rounding, self.nan, schedule.clone())
+        Binary32::new(Environment { rounding: self.rounding, nan: self.nan }, schedule.clone())
     }
 }
 
