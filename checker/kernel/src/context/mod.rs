@@ -110,6 +110,11 @@ impl<'a, V> Rows<'a, V> {
         self.pool
     }
 
+    /// Whether the rows are the pool itself, one after the other.
+    pub fn is_contiguous(&self) -> bool {
+        self.index.is_none()
+    }
+
     /// Position in the pool of one term; `None` is a padded cell, an exact zero.
     pub fn position(&self, row: usize, term: usize) -> Option<usize> {
         let at = row * self.terms + term;
