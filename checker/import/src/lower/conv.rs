@@ -148,6 +148,13 @@ pub(super) fn conv_transpose(builder: &mut Builder, call: &mut Call) -> Result<V
     for (axis, &wanted) in wanted.iter().flatten().enumerate() {
         let whole = (input[axis].saturating_sub(1)).saturating_mul(window.stride[axis]); // one entry per axis in each list
         let whole = whole.saturating_add(window.reach(axis)).saturating_add(output_padding[axis]);
+        if whole < wanted && declared.is_none() {
+            // The text of the format adds cells here, ONNX Runtime does not.
+            return Err(fault!(
+                UnsupportedAttribute,
+                "attribute \"auto_pad\" with a stride of more than the kernel covers"
+            ));
+        }
         // The odd cell is cut at the end for SAME_UPPER and at the beginning otherwise; cells that are missing are added at the end.
         let total = whole.saturating_sub(wanted);
         let (less, more) = (total / 2, total - total / 2);
