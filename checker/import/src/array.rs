@@ -7,8 +7,12 @@
 use crate::error::{ImportError, fault};
 use tl_kernel::ir::{Shape, Tensor};
 
-/// Largest number of elements of one array.
+/// Largest number of elements of one array of a file.
 pub(crate) const MAX_ELEMENTS: usize = (1 << 31) - 1;
+/// Largest number of elements of all arrays that are made by folding, and of one list of positions: what a few bytes of a file may ask for.
+pub(crate) const MAX_FOLDED: usize = 1 << 27;
+/// Largest number of dimensions of a constant.
+pub(crate) const MAX_RANK: usize = 64;
 
 /// An element type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +87,35 @@ pub struct Array {
 
 /// The number of elements in these dimensions, or an error when it is beyond [`MAX_ELEMENTS`].
 pub(crate) fn count(dimensions: &[usize]) -> Result<usize, ImportError> {
+    if dimensions.len() > MAX_RANK {
+        return Err(fault!(
+            Shapes,
+            "{} dimensions, at most {MAX_RANK} are read",
+            dimensions.len()
+        ));
+    }
     let product = dimensions
         .iter()
         .try_fold(1usize, |product, &d| product.checked_mul(d))
         .filter(|&n| n <= MAX_ELEMENTS);
-    product.ok_or_else(|| fault!(LimitElements, "the product of {dimensions:?} is more than {MAX_ELEMENTS}"))
+    product.ok_or_else(|| {
+        fault!(
+            LimitElements,
+            "the product of {dimensions:?} is more than {MAX_ELEMENTS}"
+        )
+    })
+}
+
+/// The same, or an error when it is beyond [`MAX_FOLDED`]: asked before an array or a list of positions is made.
+pub(crate) fn folded(dimensions: &[usize]) -> Result<usize, ImportError> {
+    let elements = count(dimensions)?;
+    if elements > MAX_FOLDED {
+        return Err(fault!(
+            LimitElements,
+            "folding to {dimensions:?} makes more than {MAX_FOLDED} elements"
+        ));
+    }
+    Ok(elements)
 }
 
 /// For each dimension the distance between neighbours along it.
@@ -103,17 +131,32 @@ pub(crate) fn strides(dimensions: &[usize]) -> Vec<usize> {
 
 impl Array {
     /// An array; an error when the number of elements is not that of the dimensions.
-    pub fn new(dtype: Dtype, dimensions: Vec<usize>, elements: Elements) -> Result<Self, ImportError> {
+    pub fn new(
+        dtype: Dtype,
+        dimensions: Vec<usize>,
+        elements: Elements,
+    ) -> Result<Self, ImportError> {
         let (expected, found) = (count(&dimensions)?, elements.len());
         if expected != found {
-            return Err(fault!(TensorData, "{found} elements do not fill the shape {dimensions:?}"));
+            return Err(fault!(
+                TensorData,
+                "{found} elements do not fill the shape {dimensions:?}"
+            ));
         }
-        Ok(Array { dtype, dimensions, elements })
+        Ok(Array {
+            dtype,
+            dimensions,
+            elements,
+        })
     }
 
     /// An int64 array of one dimension.
     pub fn integers(values: Vec<i64>) -> Self {
-        Array { dtype: Dtype::Int64, dimensions: vec![values.len()], elements: Elements::Integers(values) }
+        Array {
+            dtype: Dtype::Int64,
+            dimensions: vec![values.len()],
+            elements: Elements::Integers(values),
+        }
     }
 
     /// The element type.
@@ -154,9 +197,13 @@ impl Array {
 
     /// The kernel tensor of a float32 array.
     pub fn tensor(&self) -> Result<Tensor<u32>, ImportError> {
-        let words = self.words().ok_or_else(|| fault!(Dtype, "the elements are {}, not float32", self.dtype.name()))?;
-        let shape = Shape::new(self.dimensions.clone()).map_err(|error| fault!(Shapes, "{error}"))?;
-        Tensor::new(shape, words.to_vec()).ok_or_else(|| fault!(TensorData, "the elements do not fill the shape"))
+        let words = self
+            .words()
+            .ok_or_else(|| fault!(Dtype, "the elements are {}, not float32", self.dtype.name()))?;
+        let shape =
+            Shape::new(self.dimensions.clone()).map_err(|error| fault!(Shapes, "{error}"))?;
+        Tensor::new(shape, words.to_vec())
+            .ok_or_else(|| fault!(TensorData, "the elements do not fill the shape"))
     }
 
     /// The same elements in other dimensions.
@@ -166,22 +213,33 @@ impl Array {
 
     /// The array in `dimensions` whose element at index `i` is the one here at position `offset + Σ i[k]·steps[k]`: transposition,
     /// broadcasting and slicing are such views.
-    pub(crate) fn view(&self, dimensions: Vec<usize>, steps: &[isize], offset: isize) -> Result<Self, ImportError> {
-        let mut positions = Vec::with_capacity(count(&dimensions)?);
+    pub(crate) fn view(
+        &self,
+        dimensions: Vec<usize>,
+        steps: &[isize],
+        offset: isize,
+    ) -> Result<Self, ImportError> {
+        let mut positions = Vec::with_capacity(folded(&dimensions)?);
         if !dimensions.contains(&0) {
             let (mut index, mut position) = (vec![0usize; dimensions.len()], offset);
             'all: loop {
                 positions.push(usize::try_from(position).unwrap_or(usize::MAX));
                 let mut axis = dimensions.len();
                 loop {
-                    let Some(next) = axis.checked_sub(1) else { break 'all };
+                    let Some(next) = axis.checked_sub(1) else {
+                        break 'all;
+                    };
                     axis = next;
                     index[axis] += 1; // axis < dimensions.len(), which is the length of index
                     position = position.wrapping_add(steps.get(axis).copied().unwrap_or(0));
                     if index[axis] < dimensions[axis] {
                         break;
                     }
-                    let back = steps.get(axis).copied().unwrap_or(0).wrapping_mul(isize::try_from(index[axis]).unwrap_or(0));
+                    let back = steps
+                        .get(axis)
+                        .copied()
+                        .unwrap_or(0)
+                        .wrapping_mul(isize::try_from(index[axis]).unwrap_or(0));
                     position = position.wrapping_sub(back);
                     index[axis] = 0;
                 }
@@ -191,7 +249,11 @@ impl Array {
     }
 
     /// The array in `dimensions` of the elements at these positions.
-    pub(crate) fn pick(&self, dimensions: Vec<usize>, positions: &[usize]) -> Result<Self, ImportError> {
+    pub(crate) fn pick(
+        &self,
+        dimensions: Vec<usize>,
+        positions: &[usize],
+    ) -> Result<Self, ImportError> {
         fn at<T: Copy>(from: &[T], positions: &[usize]) -> Option<Vec<T>> {
             positions.iter().map(|&p| from.get(p).copied()).collect()
         }
@@ -200,18 +262,31 @@ impl Array {
             Elements::Wide(words) => at(words, positions).map(Elements::Wide),
             Elements::Integers(values) => at(values, positions).map(Elements::Integers),
         };
-        let elements = elements.ok_or_else(|| fault!(Shapes, "a position lies outside the array {:?}", self.dimensions))?;
+        let elements = elements.ok_or_else(|| {
+            fault!(
+                Shapes,
+                "a position lies outside the array {:?}",
+                self.dimensions
+            )
+        })?;
         Array::new(self.dtype, dimensions, elements)
     }
 
     /// The elements of all the arrays, one after the other, in one dimension; their types are equal.
     pub(crate) fn chained(arrays: &[&Array]) -> Result<Self, ImportError> {
-        let (first, rest) = arrays.split_first().ok_or_else(|| fault!(Arity, "nothing to concatenate"))?;
+        let (first, rest) = arrays
+            .split_first()
+            .ok_or_else(|| fault!(Arity, "nothing to concatenate"))?;
         let mut elements = first.elements.clone();
         for array in rest {
             match (&mut elements, &array.elements) {
                 _ if array.dtype != first.dtype => {
-                    return Err(fault!(Dtype, "{} beside {}", array.dtype.name(), first.dtype.name()));
+                    return Err(fault!(
+                        Dtype,
+                        "{} beside {}",
+                        array.dtype.name(),
+                        first.dtype.name()
+                    ));
                 }
                 (Elements::Words(all), Elements::Words(more)) => all.extend_from_slice(more),
                 (Elements::Wide(all), Elements::Wide(more)) => all.extend_from_slice(more),
@@ -240,7 +315,9 @@ mod tests {
 
     #[test]
     fn a_view_transposes_broadcasts_and_reverses() {
-        let array = Array::integers((0..6).collect()).reshaped(vec![2, 3]).unwrap();
+        let array = Array::integers((0..6).collect())
+            .reshaped(vec![2, 3])
+            .unwrap();
         for (dimensions, steps, offset, expected) in [
             (vec![3, 2], [1, 3].as_slice(), 0, vec![0, 3, 1, 4, 2, 5]),
             (vec![2, 3], &[0, 1], 3, vec![3, 4, 5, 3, 4, 5]),
@@ -256,7 +333,19 @@ mod tests {
 
     #[test]
     fn an_array_that_its_elements_do_not_fill_is_refused() {
-        assert_eq!(Array::integers(vec![1, 2]).reshaped(vec![3]).unwrap_err().code(), "TL0422");
-        assert_eq!(Array::integers(vec![]).reshaped(vec![1 << 40, 1 << 40]).unwrap_err().code(), "TL0432");
+        assert_eq!(
+            Array::integers(vec![1, 2])
+                .reshaped(vec![3])
+                .unwrap_err()
+                .code(),
+            "TL0422"
+        );
+        assert_eq!(
+            Array::integers(vec![])
+                .reshaped(vec![1 << 40, 1 << 40])
+                .unwrap_err()
+                .code(),
+            "TL0432"
+        );
     }
 }

@@ -31,7 +31,10 @@ pub(crate) struct Constant {
 impl Value {
     /// A constant; one without a name gets that of the output it is bound to.
     pub(crate) fn constant(name: &str, array: Array) -> Self {
-        Value::Constant(Constant { name: name.into(), array: Rc::new(array) })
+        Value::Constant(Constant {
+            name: name.into(),
+            array: Rc::new(array),
+        })
     }
 }
 
@@ -47,20 +50,39 @@ pub(crate) struct Builder {
 impl Builder {
     /// The node that applies `op` to `parents`.
     pub(crate) fn push(&mut self, op: Op, parents: &[usize]) -> Result<usize, ImportError> {
-        let shapes: Option<Vec<&Shape>> = parents.iter().map(|&p| self.nodes.get(p).map(|node| &node.shape)).collect();
-        let shapes = shapes.ok_or_else(|| fault!(Graph, "a parent of {} does not exist", op.name()))?;
-        let shape = op.shape(&shapes).map_err(|fault| fault!(Shapes, "{}: {}", fault.constraint, fault.message))?;
-        self.nodes.push(Node { op, parents: parents.to_vec(), shape });
+        let shapes: Option<Vec<&Shape>> = parents
+            .iter()
+            .map(|&p| self.nodes.get(p).map(|node| &node.shape))
+            .collect();
+        let shapes =
+            shapes.ok_or_else(|| fault!(Graph, "a parent of {} does not exist", op.name()))?;
+        let shape = op
+            .shape(&shapes)
+            .map_err(|fault| fault!(Shapes, "{}: {}", fault.constraint, fault.message))?;
+        self.nodes.push(Node {
+            op,
+            parents: parents.to_vec(),
+            shape,
+        });
         Ok(self.nodes.len() - 1)
     }
 
     /// The node of an input.
     pub(crate) fn input(&mut self, name: &str, shape: Shape) -> usize {
-        self.source(Op::Input(Input { name: name.to_string() }), shape)
+        self.source(
+            Op::Input(Input {
+                name: name.to_string(),
+            }),
+            shape,
+        )
     }
 
     fn source(&mut self, op: Op, shape: Shape) -> usize {
-        self.nodes.push(Node { op, parents: Vec::new(), shape });
+        self.nodes.push(Node {
+            op,
+            parents: Vec::new(),
+            shape,
+        });
         self.nodes.len() - 1
     }
 
@@ -70,7 +92,10 @@ impl Builder {
             Value::Node(id) => return Ok(*id),
             Value::Constant(constant) => constant,
         };
-        let tensor = constant.array.tensor().map_err(|error| error.at(format!("constant {:?}", constant.name)))?;
+        let tensor = constant
+            .array
+            .tensor()
+            .map_err(|error| error.at(format!("constant {:?}", constant.name)))?;
         let mut name = constant.name.to_string();
         let mut number = 1u64;
         while let Some(id) = self.constants.get(&name) {
@@ -80,7 +105,10 @@ impl Builder {
             number += 1;
             name = format!("{}#{number}", constant.name);
         }
-        let id = self.source(Op::Const(Const { name: name.clone() }), tensor.shape().clone());
+        let id = self.source(
+            Op::Const(Const { name: name.clone() }),
+            tensor.shape().clone(),
+        );
         self.parameters.insert(name.clone(), tensor);
         self.constants.insert(name, id);
         Ok(id)
@@ -89,7 +117,11 @@ impl Builder {
     /// The dimensions of a value.
     pub(crate) fn dimensions(&self, value: &Value) -> Vec<usize> {
         match value {
-            Value::Node(id) => self.nodes.get(*id).map(|node| node.shape.dimensions().to_vec()).unwrap_or_default(),
+            Value::Node(id) => self
+                .nodes
+                .get(*id)
+                .map(|node| node.shape.dimensions().to_vec())
+                .unwrap_or_default(),
             Value::Constant(constant) => constant.array.dimensions().to_vec(),
         }
     }
@@ -102,9 +134,16 @@ impl Builder {
                 needed.extend(&node.parents);
             }
         }
-        let place: BTreeMap<usize, usize> = needed.iter().enumerate().map(|(new, &old)| (old, new)).collect();
+        let place: BTreeMap<usize, usize> = needed
+            .iter()
+            .enumerate()
+            .map(|(new, &old)| (old, new))
+            .collect();
         let moved = |old: &usize| place.get(old).copied().unwrap_or(usize::MAX); // every needed node has a place
-        let mut finished = Finished { parameters: self.parameters, ..Finished::default() };
+        let mut finished = Finished {
+            parameters: self.parameters,
+            ..Finished::default()
+        };
         for (id, mut node) in self.nodes.into_iter().enumerate() {
             if needed.contains(&id) {
                 node.parents = node.parents.iter().map(moved).collect();
@@ -115,7 +154,10 @@ impl Builder {
                 finished.unused_inputs.push(source.name);
             }
         }
-        finished.graph.outputs = outputs.iter().map(|(name, id)| (name.clone(), moved(id))).collect();
+        finished.graph.outputs = outputs
+            .iter()
+            .map(|(name, id)| (name.clone(), moved(id)))
+            .collect();
         finished
     }
 }

@@ -17,6 +17,24 @@ pub struct At {
     pub what: String,
 }
 
+/// Longest text of what is wrong, in bytes: a message may quote a list from a file.
+const MAX_TEXT: usize = 500;
+
+impl At {
+    /// What is wrong, nowhere in particular; a long text is cut.
+    pub(crate) fn what(mut what: String) -> Self {
+        if what.len() > MAX_TEXT {
+            let end = (0..=MAX_TEXT).rev().find(|&end| what.is_char_boundary(end));
+            what.truncate(end.unwrap_or(0));
+            what.push('…');
+        }
+        At {
+            what,
+            ..At::default()
+        }
+    }
+}
+
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in [&self.file, &self.place] {
@@ -129,10 +147,7 @@ impl ImportError {
 /// An error of the named kind that says what is wrong.
 macro_rules! fault {
     ($kind:ident, $($what:tt)*) => {
-        $crate::error::ImportError::$kind(Box::new($crate::error::At {
-            what: format!($($what)*),
-            ..Default::default()
-        }))
+        $crate::error::ImportError::$kind(Box::new($crate::error::At::what(format!($($what)*))))
     };
 }
 
@@ -151,8 +166,14 @@ mod tests {
 
     #[test]
     fn the_innermost_place_is_kept() {
-        let error = fault!(Opset, "7").at("node 1").at("graph").in_file("a.onnx");
+        let error = fault!(Opset, "7")
+            .at("node 1")
+            .at("graph")
+            .in_file("a.onnx");
         assert_eq!(error.code(), "TL0416");
-        assert_eq!(error.to_string(), format!("TL0416: {}: a.onnx: node 1: 7", error.title()));
+        assert_eq!(
+            error.to_string(),
+            format!("TL0416: {}: a.onnx: node 1: 7", error.title())
+        );
     }
 }

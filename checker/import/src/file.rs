@@ -13,19 +13,33 @@ pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, ImportError> {
         return Err(fault!(Read, "it is a directory"));
     }
     let bytes = bounded(file, limit).map_err(unreadable)??;
-    if path.extension().is_some_and(|extension| extension == "gz") { gunzip(&bytes, limit) } else { Ok(bytes) }
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        gunzip(&bytes, limit)
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// The one or more gzip members (RFC 1952) that the bytes are, decompressed to at most `limit` bytes.
 pub(crate) fn gunzip(bytes: &[u8], limit: usize) -> Result<Vec<u8>, ImportError> {
-    bounded(flate2::read::MultiGzDecoder::new(bytes), limit).map_err(|error| fault!(Gzip, "{error}"))?
+    bounded(flate2::read::MultiGzDecoder::new(bytes), limit)
+        .map_err(|error| fault!(Gzip, "{error}"))?
 }
 
 /// All that `reader` has, if it is at most `limit` bytes; one byte more is read to know.
-pub(crate) fn bounded(reader: impl Read, limit: usize) -> std::io::Result<Result<Vec<u8>, ImportError>> {
+pub(crate) fn bounded(
+    reader: impl Read,
+    limit: usize,
+) -> std::io::Result<Result<Vec<u8>, ImportError>> {
     let mut bytes = Vec::new();
-    reader.take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(if bytes.len() > limit { Err(fault!(LimitBytes, "it has more than {limit} bytes")) } else { Ok(bytes) })
+    reader
+        .take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    Ok(if bytes.len() > limit {
+        Err(fault!(LimitBytes, "it has more than {limit} bytes"))
+    } else {
+        Ok(bytes)
+    })
 }
 
 /// `length` bytes from `offset` (to the end where no length is given) of the file `location` in the folder `base`.
@@ -49,7 +63,10 @@ pub(crate) fn external(
     let length = length.or(room).unwrap_or(0);
     if room.is_none_or(|room| length > room) {
         let size = metadata.len();
-        return Err(fault!(ExternalData, "{location:?} has {size} bytes, {length} are named from {offset}"));
+        return Err(fault!(
+            ExternalData,
+            "{location:?} has {size} bytes, {length} are named from {offset}"
+        ));
     }
     file.seek(SeekFrom::Start(offset)).map_err(missing)?;
     bounded(file.take(length), limit).map_err(missing)?
@@ -60,7 +77,10 @@ fn plain(base: &Path, location: &str) -> Result<PathBuf, ImportError> {
     let relative = Path::new(location);
     let named = |component| matches!(component, Component::Normal(_));
     if location.is_empty() || location.contains(['\\', '\0']) || !relative.components().all(named) {
-        return Err(fault!(ExternalPath, "{location:?} is not a plain relative path"));
+        return Err(fault!(
+            ExternalPath,
+            "{location:?} is not a plain relative path"
+        ));
     }
     let mut path = base.to_path_buf();
     for component in relative.components() {

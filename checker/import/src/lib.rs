@@ -52,7 +52,12 @@ pub struct ImportOptions {
 
 impl Default for ImportOptions {
     fn default() -> Self {
-        ImportOptions { batch: 1, dimensions: BTreeMap::new(), bindings: BTreeMap::new(), limit: DEFAULT_LIMIT }
+        ImportOptions {
+            batch: 1,
+            dimensions: BTreeMap::new(),
+            bindings: BTreeMap::new(),
+            limit: DEFAULT_LIMIT,
+        }
     }
 }
 

@@ -18,12 +18,20 @@ pub(crate) fn array(bytes: &[u8]) -> Result<Array, ImportError> {
     let elements = count(&header.shape)?;
     let one_dimensional = header.shape.iter().filter(|&&d| d > 1).count() < 2;
     if header.fortran_order && !one_dimensional {
-        return Err(fault!(Npy, "the array is in Fortran order; save it in C order"));
+        return Err(fault!(
+            Npy,
+            "the array is in Fortran order; save it in C order"
+        ));
     }
-    let size = elements.checked_mul(bytes_of(dtype)).unwrap_or(usize::MAX);
+    let size = elements.saturating_mul(bytes_of(dtype));
     if data.len() != size {
         let shape = &header.shape;
-        return Err(fault!(Npy, "shape {shape:?} of {} needs {size} bytes of data, there are {}", dtype.name(), data.len()));
+        return Err(fault!(
+            Npy,
+            "shape {shape:?} of {} needs {size} bytes of data, there are {}",
+            dtype.name(),
+            data.len()
+        ));
     }
     Array::new(dtype, header.shape, from_bytes(dtype, data)?)
 }
@@ -47,7 +55,9 @@ fn dtype(descr: &str) -> Result<Dtype, ImportError> {
         "|i1" => Dtype::Int8,
         "|u1" => Dtype::Uint8,
         "|b1" => Dtype::Bool,
-        big if big.starts_with('>') => return Err(fault!(Npy, "the elements are big-endian ({big:?})")),
+        big if big.starts_with('>') => {
+            return Err(fault!(Npy, "the elements are big-endian ({big:?})"));
+        }
         other => return Err(fault!(Dtype, "the elements are {other:?}")),
     })
 }
@@ -55,7 +65,9 @@ fn dtype(descr: &str) -> Result<Dtype, ImportError> {
 /// The text of the header, and the data after it.
 fn split(bytes: &[u8]) -> Result<(&str, &[u8]), ImportError> {
     let truncated = || fault!(Npy, "the file ends within its header");
-    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(|| fault!(Npy, "it does not begin as an npy file does"))?;
+    let rest = bytes
+        .strip_prefix(b"\x93NUMPY")
+        .ok_or_else(|| fault!(Npy, "it does not begin as an npy file does"))?;
     let (version, rest) = rest.split_at_checked(2).ok_or_else(truncated)?;
     let width = match version {
         [1, 0] => 2,
@@ -63,9 +75,15 @@ fn split(bytes: &[u8]) -> Result<(&str, &[u8]), ImportError> {
         _ => return Err(fault!(Npy, "version {version:?} of the format")),
     };
     let (length, rest) = rest.split_at_checked(width).ok_or_else(truncated)?;
-    let length = length.iter().rev().fold(0usize, |length, &byte| length << 8 | usize::from(byte));
+    let length = length
+        .iter()
+        .rev()
+        .fold(0usize, |length, &byte| length << 8 | usize::from(byte));
     if length > MAX_HEADER {
-        return Err(fault!(Npy, "a header of {length} bytes, at most {MAX_HEADER} are read"));
+        return Err(fault!(
+            Npy,
+            "a header of {length} bytes, at most {MAX_HEADER} are read"
+        ));
     }
     let (header, data) = rest.split_at_checked(length).ok_or_else(truncated)?;
     let header = str::from_utf8(header).map_err(|_| fault!(Npy, "the header is not text"))?;
@@ -81,7 +99,13 @@ struct Header {
 
 impl Header {
     fn parse(text: &str) -> Result<Self, ImportError> {
-        let malformed = || fault!(Npy, "the header is not a dictionary of descr, fortran_order and shape: {:?}", text.trim());
+        let malformed = || {
+            fault!(
+                Npy,
+                "the header is not a dictionary of descr, fortran_order and shape: {:?}",
+                text.trim()
+            )
+        };
         let mut rest = Rest(text);
         let (mut descr, mut fortran_order, mut shape) = (None, None, None);
         rest.token("{").ok_or_else(malformed)?;
@@ -92,8 +116,12 @@ impl Header {
                 "descr" if rest.0.trim_start().starts_with('[') => {
                     return Err(fault!(Dtype, "the elements are records"));
                 }
-                "descr" => descr.replace(rest.string().ok_or_else(malformed)?).is_none(),
-                "fortran_order" => fortran_order.replace(rest.truth().ok_or_else(malformed)?).is_none(),
+                "descr" => descr
+                    .replace(rest.string().ok_or_else(malformed)?)
+                    .is_none(),
+                "fortran_order" => fortran_order
+                    .replace(rest.truth().ok_or_else(malformed)?)
+                    .is_none(),
                 "shape" => shape.replace(rest.tuple().ok_or_else(malformed)?).is_none(),
                 _ => false,
             };
@@ -106,7 +134,11 @@ impl Header {
         }
         match (descr, fortran_order, shape) {
             (Some(descr), Some(fortran_order), Some(shape)) if rest.0.trim().is_empty() => {
-                Ok(Header { descr: descr.to_string(), fortran_order, shape })
+                Ok(Header {
+                    descr: descr.to_string(),
+                    fortran_order,
+                    shape,
+                })
             }
             _ => Err(malformed()),
         }
@@ -131,7 +163,9 @@ impl<'a> Rest<'a> {
     }
 
     fn truth(&mut self) -> Option<bool> {
-        self.token("True").map(|()| true).or_else(|| self.token("False").map(|()| false))
+        self.token("True")
+            .map(|()| true)
+            .or_else(|| self.token("False").map(|()| false))
     }
 
     fn tuple(&mut self) -> Option<Vec<usize>> {
@@ -144,7 +178,12 @@ impl<'a> Rest<'a> {
         } else if items.len() == 1 {
             return None; // `(3)` is a number, not a tuple
         }
-        let size = |item: &str| item.trim_end_matches('L').parse().ok().filter(|_| item.starts_with(|c: char| c.is_ascii_digit()));
+        let size = |item: &str| {
+            item.trim_end_matches('L')
+                .parse()
+                .ok()
+                .filter(|_| item.starts_with(|c: char| c.is_ascii_digit()))
+        };
         items.into_iter().map(size).collect()
     }
 }

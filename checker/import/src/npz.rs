@@ -19,7 +19,10 @@ pub(crate) fn arrays(bytes: &[u8], limit: usize) -> Result<BTreeMap<String, Arra
         let place = format!("member {:?}", member.name);
         let data = member.data(bytes, room).map_err(|error| error.at(&place))?;
         room = room.saturating_sub(data.len());
-        let name = member.name.strip_suffix(".npy").ok_or_else(|| fault!(Npz, "it is not an npy file").at(&place))?;
+        let name = member
+            .name
+            .strip_suffix(".npy")
+            .ok_or_else(|| fault!(Npz, "it is not an npy file").at(&place))?;
         let array = npy::array(&data).map_err(|error| error.at(&place))?;
         if arrays.insert(name.to_string(), array).is_some() {
             return Err(fault!(Npz, "two members have this name").at(&place));
@@ -41,14 +44,24 @@ struct Member {
 fn number<const N: usize>(bytes: &[u8], at: usize) -> Result<usize, ImportError> {
     let field = at.checked_add(N).and_then(|end| bytes.get(at..end));
     let field = field.ok_or_else(|| fault!(Npz, "the archive ends within a header"))?;
-    Ok(field.iter().rev().fold(0usize, |n, &byte| n << 8 | usize::from(byte)))
+    Ok(field
+        .iter()
+        .rev()
+        .fold(0usize, |n, &byte| n << 8 | usize::from(byte)))
 }
 
 /// The members that the central directory lists.
 fn members(bytes: &[u8]) -> Result<Vec<Member>, ImportError> {
     const END: usize = 22; // the end record without its comment
-    let last = bytes.len().checked_sub(END).ok_or_else(|| fault!(Npz, "it is too short for a zip archive"))?;
-    let is_end = |&at: &usize| bytes.get(at..).is_some_and(|rest| rest.starts_with(b"PK\x05\x06"));
+    let last = bytes
+        .len()
+        .checked_sub(END)
+        .ok_or_else(|| fault!(Npz, "it is too short for a zip archive"))?;
+    let is_end = |&at: &usize| {
+        bytes
+            .get(at..)
+            .is_some_and(|rest| rest.starts_with(b"PK\x05\x06"))
+    };
     let end = (last.saturating_sub(0xffff)..=last).rev().find(is_end);
     let end = end.ok_or_else(|| fault!(Npz, "it is no zip archive"))?;
     let (listed, mut at) = (number::<2>(bytes, end + 10)?, number::<4>(bytes, end + 16)?);
@@ -57,15 +70,27 @@ fn members(bytes: &[u8]) -> Result<Vec<Member>, ImportError> {
     }
     let mut members = Vec::new();
     for _ in 0..listed {
-        if !bytes.get(at..).is_some_and(|rest| rest.starts_with(b"PK\x01\x02")) {
+        if !bytes
+            .get(at..)
+            .is_some_and(|rest| rest.starts_with(b"PK\x01\x02"))
+        {
             return Err(fault!(Npz, "the central directory is broken"));
         }
         let (flags, method) = (number::<2>(bytes, at + 8)?, number::<2>(bytes, at + 10)?);
-        let [name, extra, comment] = [number::<2>(bytes, at + 28)?, number::<2>(bytes, at + 30)?, number::<2>(bytes, at + 32)?];
-        let text = bytes.get(at + 46..at + 46 + name).and_then(|name| str::from_utf8(name).ok());
+        let [name, extra, comment] = [
+            number::<2>(bytes, at + 28)?,
+            number::<2>(bytes, at + 30)?,
+            number::<2>(bytes, at + 32)?,
+        ];
+        let text = bytes
+            .get(at + 46..at + 46 + name)
+            .and_then(|name| str::from_utf8(name).ok());
         let text = text.ok_or_else(|| fault!(Npz, "the name of a member is cut or not UTF-8"))?;
         if flags & 1 != 0 || !matches!(method, 0 | 8) {
-            return Err(fault!(Npz, "it is encrypted or compressed by method {method}").at(format!("member {text:?}")));
+            return Err(
+                fault!(Npz, "it is encrypted or compressed by method {method}")
+                    .at(format!("member {text:?}")),
+            );
         }
         members.push(Member {
             name: text.to_string(),
@@ -83,12 +108,22 @@ fn members(bytes: &[u8]) -> Result<Vec<Member>, ImportError> {
 impl Member {
     fn data(&self, bytes: &[u8], limit: usize) -> Result<Vec<u8>, ImportError> {
         if self.size > limit {
-            return Err(fault!(LimitBytes, "{} bytes, at most {limit} are read", self.size));
+            return Err(fault!(
+                LimitBytes,
+                "{} bytes, at most {limit} are read",
+                self.size
+            ));
         }
-        if !bytes.get(self.header..).is_some_and(|rest| rest.starts_with(b"PK\x03\x04")) {
+        if !bytes
+            .get(self.header..)
+            .is_some_and(|rest| rest.starts_with(b"PK\x03\x04"))
+        {
             return Err(fault!(Npz, "its header is not where the directory says"));
         }
-        let start = self.header + 30 + number::<2>(bytes, self.header + 26)? + number::<2>(bytes, self.header + 28)?;
+        let start = self.header
+            + 30
+            + number::<2>(bytes, self.header + 26)?
+            + number::<2>(bytes, self.header + 28)?;
         let stored = bytes.get(start..start.saturating_add(self.compressed));
         let stored = stored.ok_or_else(|| fault!(Npz, "its data are cut"))?;
         let data = if self.deflated {
@@ -100,7 +135,10 @@ impl Member {
         let mut crc = flate2::Crc::new();
         crc.update(&data);
         if data.len() != self.size || crc.sum() != self.crc {
-            return Err(fault!(Npz, "its data do not have the size and CRC-32 of the directory"));
+            return Err(fault!(
+                Npz,
+                "its data do not have the size and CRC-32 of the directory"
+            ));
         }
         Ok(data)
     }

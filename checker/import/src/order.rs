@@ -21,14 +21,25 @@ pub(crate) fn order(graph: &GraphProto) -> Result<Vec<usize>, ImportError> {
         return Err(fault!(NotAModel, "the graph has no output"));
     }
     let sources = |node: &NodeProto| -> BTreeSet<usize> {
-        node.input.iter().filter_map(|name| producer.get(name.as_str()).copied()).collect()
+        node.input
+            .iter()
+            .filter_map(|name| producer.get(name.as_str()).copied())
+            .collect()
     };
     let mut users: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut waiting: BTreeMap<usize, usize> = BTreeMap::new();
     let mut ready = BTreeSet::new();
-    let mut open: Vec<usize> = graph.output.iter().filter_map(|o| producer.get(o.name.as_deref()?).copied()).collect();
+    let mut open: Vec<usize> = graph
+        .output
+        .iter()
+        .filter_map(|o| producer.get(o.name.as_deref()?).copied())
+        .collect();
     while let Some(position) = open.pop() {
-        let Some(node) = graph.node.get(position).filter(|_| !waiting.contains_key(&position)) else {
+        let Some(node) = graph
+            .node
+            .get(position)
+            .filter(|_| !waiting.contains_key(&position))
+        else {
             continue;
         };
         let sources = sources(node);

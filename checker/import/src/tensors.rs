@@ -31,14 +31,20 @@ pub fn read_arrays(path: impl AsRef<Path>) -> Result<BTreeMap<String, Array>, Im
 
 fn read(path: &Path) -> Result<BTreeMap<String, Array>, ImportError> {
     let one = |array| BTreeMap::from([(String::new(), array)]);
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
     let bytes = || file::read(path, DEFAULT_LIMIT);
     match extension {
         "npy" => npy::array(&bytes()?).map(one),
         "npz" => npz::arrays(&bytes()?, DEFAULT_LIMIT),
         "pb" => Ok(BTreeMap::from([message(&bytes()?, path.parent())?])),
         "safetensors" => named(&bytes()?),
-        other => Err(fault!(UnknownFile, "the extension {other:?} is none of npy, npz, pb, safetensors")),
+        other => Err(fault!(
+            UnknownFile,
+            "the extension {other:?} is none of npy, npz, pb, safetensors"
+        )),
     }
 }
 
@@ -48,8 +54,15 @@ pub fn parse_tensor(bytes: &[u8]) -> Result<(String, Array), ImportError> {
 }
 
 fn message(bytes: &[u8], base: Option<&Path>) -> Result<(String, Array), ImportError> {
-    let tensor = TensorProto::decode(bytes).map_err(|error| fault!(Protobuf, "no TensorProto: {error}"))?;
-    let array = tensor_proto::array(&tensor, External { base, limit: DEFAULT_LIMIT })?;
+    let tensor =
+        TensorProto::decode(bytes).map_err(|error| fault!(Protobuf, "no TensorProto: {error}"))?;
+    let array = tensor_proto::array(
+        &tensor,
+        External {
+            base,
+            limit: DEFAULT_LIMIT,
+        },
+    )?;
     Ok((tensor.name.unwrap_or_default(), array))
 }
 
@@ -71,9 +84,16 @@ fn named(bytes: &[u8]) -> Result<BTreeMap<String, Array>, ImportError> {
                 safetensors::Dtype::BOOL => Dtype::Bool,
                 other => return Err(fault!(Dtype, "the elements are {other:?}")),
             };
-            Array::new(dtype, view.shape().to_vec(), tensor_proto::from_bytes(dtype, view.data())?)
+            Array::new(
+                dtype,
+                view.shape().to_vec(),
+                tensor_proto::from_bytes(dtype, view.data())?,
+            )
         };
-        arrays.insert(name.clone(), array().map_err(|error| error.at(format!("tensor {name:?}")))?);
+        arrays.insert(
+            name.clone(),
+            array().map_err(|error| error.at(format!("tensor {name:?}")))?,
+        );
     }
     Ok(arrays)
 }
@@ -82,13 +102,24 @@ fn named(bytes: &[u8]) -> Result<BTreeMap<String, Array>, ImportError> {
 fn check_offsets(bytes: &[u8]) -> Result<(), ImportError> {
     let malformed = || fault!(Safetensors, "it has no header");
     let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(malformed)?;
-    let header = usize::try_from(u64::from_le_bytes(*length)).ok().and_then(|length| rest.get(..length)).ok_or_else(malformed)?;
-    let header: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(header).map_err(|error| fault!(Safetensors, "the header: {error}"))?;
+    let header = usize::try_from(u64::from_le_bytes(*length))
+        .ok()
+        .and_then(|length| rest.get(..length))
+        .ok_or_else(malformed)?;
+    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header)
+        .map_err(|error| fault!(Safetensors, "the header: {error}"))?;
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     for (name, entry) in &header {
-        let offsets = entry.get("data_offsets").and_then(serde_json::Value::as_array).into_iter().flatten();
-        if name != "__metadata__" && offsets.into_iter().any(|offset| offset.as_u64().is_none_or(|offset| offset > size)) {
+        let offsets = entry
+            .get("data_offsets")
+            .and_then(serde_json::Value::as_array)
+            .into_iter()
+            .flatten();
+        if name != "__metadata__"
+            && offsets
+                .into_iter()
+                .any(|offset| offset.as_u64().is_none_or(|offset| offset > size))
+        {
             return Err(fault!(Safetensors, "tensor {name:?} lies beyond the file"));
         }
     }

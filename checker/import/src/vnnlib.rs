@@ -56,14 +56,26 @@ pub fn parse_property(text: &str) -> Result<Property, ImportError> {
                 return Err(fault!(VnnLib, "{form} outside of parentheses"));
             };
             match items.as_slice() {
-                [Form::Atom("declare-const"), Form::Atom(name), Form::Atom("Real")] => {
+                [
+                    Form::Atom("declare-const"),
+                    Form::Atom(name),
+                    Form::Atom("Real"),
+                ] => {
                     let (number, next) = match variable(name) {
                         Some(Variable::Input(number)) => (number, &mut inputs),
                         Some(Variable::Output(number)) => (number, &mut outputs),
-                        None => return Err(fault!(VnnLibUnsupported, "a constant {name:?}, neither X_i nor Y_i")),
+                        None => {
+                            return Err(fault!(
+                                VnnLibUnsupported,
+                                "a constant {name:?}, neither X_i nor Y_i"
+                            ));
+                        }
                     };
                     if number != *next {
-                        return Err(fault!(VnnLib, "{name} is declared where number {next} is due"));
+                        return Err(fault!(
+                            VnnLib,
+                            "{name} is declared where number {next} is due"
+                        ));
                     }
                     *next += 1;
                     Ok(())
@@ -71,7 +83,10 @@ pub fn parse_property(text: &str) -> Result<Property, ImportError> {
                 [Form::Atom("assert"), assertion] => {
                     let (of_inputs, of_outputs) = assertion.mentions(inputs, outputs)?;
                     match (of_inputs, of_outputs) {
-                        (true, true) => Err(fault!(VnnLibUnsupported, "an assertion about inputs and outputs together")),
+                        (true, true) => Err(fault!(
+                            VnnLibUnsupported,
+                            "an assertion about inputs and outputs together"
+                        )),
                         (true, false) => {
                             boxes = meet(std::mem::take(&mut boxes), &disjuncts(assertion)?)?;
                             Ok(())
@@ -92,18 +107,34 @@ pub fn parse_property(text: &str) -> Result<Property, ImportError> {
     }
     let bounded = |open: &OpenBox| -> Result<Vec<Bounds>, ImportError> {
         let bounds = |i: usize| match open.get(&i) {
-            Some((Some(lo), Some(hi))) => Ok(Bounds { lo: lo.clone(), hi: hi.clone() }),
-            _ => Err(fault!(VnnLibUnsupported, "X_{i} has no lower or no upper bound")),
+            Some((Some(lo), Some(hi))) => Ok(Bounds {
+                lo: lo.clone(),
+                hi: hi.clone(),
+            }),
+            _ => Err(fault!(
+                VnnLibUnsupported,
+                "X_{i} has no lower or no upper bound"
+            )),
         };
         (0..inputs).map(bounds).collect()
     };
     let boxes = boxes.iter().map(bounded).collect::<Result<Vec<_>, _>>()?;
     let is_empty = |bounds: &Vec<Bounds>| bounds.iter().any(|b| b.lo > b.hi);
-    let boxes: Vec<_> = boxes.into_iter().filter(|bounds| !is_empty(bounds)).collect();
+    let boxes: Vec<_> = boxes
+        .into_iter()
+        .filter(|bounds| !is_empty(bounds))
+        .collect();
     if boxes.is_empty() {
-        return Err(fault!(VnnLibUnsupported, "no input satisfies the assertions"));
+        return Err(fault!(
+            VnnLibUnsupported,
+            "no input satisfies the assertions"
+        ));
     }
-    Ok(Property { boxes, outputs, assertions })
+    Ok(Property {
+        boxes,
+        outputs,
+        assertions,
+    })
 }
 
 /// A variable of a property.
@@ -113,7 +144,12 @@ enum Variable {
 }
 
 fn variable(name: &str) -> Option<Variable> {
-    let number = |digits: &str| digits.parse().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
+    let number = |digits: &str| {
+        digits
+            .parse()
+            .ok()
+            .filter(|_| digits.bytes().all(|b| b.is_ascii_digit()))
+    };
     match name.split_at_checked(2)? {
         ("X_", digits) => number(digits).map(Variable::Input),
         ("Y_", digits) => number(digits).map(Variable::Output),
@@ -139,7 +175,9 @@ fn forms(text: &str) -> Result<Vec<(usize, Form<'_>)>, ImportError> {
         while let Some(first) = rest.chars().next() {
             let length = match first {
                 '(' | ')' => 1,
-                _ => rest.find(|c: char| c.is_whitespace() || matches!(c, '(' | ')')).unwrap_or(rest.len()),
+                _ => rest
+                    .find(|c: char| c.is_whitespace() || matches!(c, '(' | ')'))
+                    .unwrap_or(rest.len()),
             };
             let (token, after) = rest.split_at(length);
             rest = after.trim_start();
@@ -149,12 +187,19 @@ fn forms(text: &str) -> Result<Vec<(usize, Form<'_>)>, ImportError> {
                         begin = number + 1;
                     }
                     if stack.len() == MAX_DEPTH {
-                        return Err(at(fault!(VnnLibUnsupported, "more than {MAX_DEPTH} nested parentheses")));
+                        return Err(at(fault!(
+                            VnnLibUnsupported,
+                            "more than {MAX_DEPTH} nested parentheses"
+                        )));
                     }
                     stack.push(Vec::new());
                     continue;
                 }
-                ")" => Form::List(stack.pop().ok_or_else(|| at(fault!(VnnLib, "a closing parenthesis too many")))?),
+                ")" => Form::List(
+                    stack
+                        .pop()
+                        .ok_or_else(|| at(fault!(VnnLib, "a closing parenthesis too many")))?,
+                ),
                 atom => Form::Atom(atom),
             };
             match stack.last_mut() {
@@ -163,7 +208,11 @@ fn forms(text: &str) -> Result<Vec<(usize, Form<'_>)>, ImportError> {
             }
         }
     }
-    if stack.is_empty() { Ok(done) } else { Err(fault!(VnnLib, "a parenthesis is not closed").at(format!("line {begin}"))) }
+    if stack.is_empty() {
+        Ok(done)
+    } else {
+        Err(fault!(VnnLib, "a parenthesis is not closed").at(format!("line {begin}")))
+    }
 }
 
 impl std::fmt::Display for Form<'_> {
@@ -200,7 +249,8 @@ impl Form<'_> {
 
     /// The number that it is: an atom, or `(- number)`.
     fn number(&self) -> Option<Result<Exact, ImportError>> {
-        let parse = |text: String| Exact::parse(&text).map_err(|error| fault!(VnnLib, "{text:?}: {error}"));
+        let parse =
+            |text: String| Exact::parse(&text).map_err(|error| fault!(VnnLib, "{text:?}: {error}"));
         match self {
             Form::Atom(atom) if variable(atom).is_none() => Some(parse(atom.to_string())),
             Form::List(items) => match items.as_slice() {
@@ -222,22 +272,39 @@ fn disjuncts(form: &Form) -> Result<Vec<OpenBox>, ImportError> {
         return Err(unsupported());
     };
     match items.as_slice() {
-        [Form::Atom("and"), rest @ ..] => rest.iter().try_fold(vec![OpenBox::new()], |boxes, item| meet(boxes, &disjuncts(item)?)),
+        [Form::Atom("and"), rest @ ..] => {
+            rest.iter().try_fold(vec![OpenBox::new()], |boxes, item| {
+                meet(boxes, &disjuncts(item)?)
+            })
+        }
         [Form::Atom("or"), rest @ ..] => {
-            let boxes = rest.iter().map(disjuncts).collect::<Result<Vec<_>, _>>()?.concat();
-            if boxes.len() > MAX_BOXES { Err(fault!(VnnLibUnsupported, "more than {MAX_BOXES} boxes")) } else { Ok(boxes) }
+            let boxes = rest
+                .iter()
+                .map(disjuncts)
+                .collect::<Result<Vec<_>, _>>()?
+                .concat();
+            if boxes.len() > MAX_BOXES {
+                Err(fault!(VnnLibUnsupported, "more than {MAX_BOXES} boxes"))
+            } else {
+                Ok(boxes)
+            }
         }
         [Form::Atom(relation @ ("<=" | ">=")), left, right] => {
             let input = |form: &Form| match form {
                 Form::Atom(atom) => variable(atom),
                 Form::List(_) => None,
             };
-            let (i, bound, is_upper) = match (input(left), right.number(), left.number(), input(right)) {
-                (Some(Variable::Input(i)), Some(bound), ..) => (i, bound?, *relation == "<="),
-                (_, _, Some(bound), Some(Variable::Input(i))) => (i, bound?, *relation == ">="),
-                _ => return Err(unsupported()),
+            let (i, bound, is_upper) =
+                match (input(left), right.number(), left.number(), input(right)) {
+                    (Some(Variable::Input(i)), Some(bound), ..) => (i, bound?, *relation == "<="),
+                    (_, _, Some(bound), Some(Variable::Input(i))) => (i, bound?, *relation == ">="),
+                    _ => return Err(unsupported()),
+                };
+            let ends = if is_upper {
+                (None, Some(bound))
+            } else {
+                (Some(bound), None)
             };
-            let ends = if is_upper { (None, Some(bound)) } else { (Some(bound), None) };
             Ok(vec![BTreeMap::from([(i, ends)])])
         }
         _ => Err(unsupported()),
@@ -284,16 +351,26 @@ mod tests {
 
     #[test]
     fn bounds_are_exact_and_the_tightest_holds() {
-        let text = format!("{HEAD}\n(assert (and (<= 0.25 X_1) (>= X_1 (- 2))\n (<= X_1 7.5))) ; comment )\n(assert (or (>= Y_0 0.0)))");
+        let text = format!(
+            "{HEAD}\n(assert (and (<= 0.25 X_1) (>= X_1 (- 2))\n (<= X_1 7.5))) ; comment )\n(assert (or (>= Y_0 0.0)))"
+        );
         let property = parse_property(&text).unwrap();
-        let bound = |lo, hi| Bounds { lo: Exact::parse(lo).unwrap(), hi: Exact::parse(hi).unwrap() };
-        assert_eq!(property.boxes, [[bound("-1/10", "1"), bound("1/4", "15/2")]]);
+        let bound = |lo, hi| Bounds {
+            lo: Exact::parse(lo).unwrap(),
+            hi: Exact::parse(hi).unwrap(),
+        };
+        assert_eq!(
+            property.boxes,
+            [[bound("-1/10", "1"), bound("1/4", "15/2")]]
+        );
         assert_eq!(property.assertions, ["(or (>= Y_0 0.0))"]);
     }
 
     #[test]
     fn alternatives_multiply_out_to_boxes_and_empty_ones_are_dropped() {
-        let text = format!("{HEAD}(assert (or (and (>= X_1 0) (<= X_1 1)) (and (>= X_1 3) (<= X_1 2)) (and (>= X_1 5) (<= X_1 6))))");
+        let text = format!(
+            "{HEAD}(assert (or (and (>= X_1 0) (<= X_1 1)) (and (>= X_1 3) (<= X_1 2)) (and (>= X_1 5) (<= X_1 6))))"
+        );
         assert_eq!(parse_property(&text).unwrap().boxes.len(), 2);
     }
 

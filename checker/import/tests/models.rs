@@ -37,20 +37,34 @@ fn every_model_of_the_collections_imports_or_is_refused_for_its_listed_reason() 
     let mut wrong = Vec::new();
     for path in &found {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        match (import_onnx(path, &ImportOptions::default()), refused.get(name.as_str())) {
+        match (
+            import_onnx(path, &ImportOptions::default()),
+            refused.get(name.as_str()),
+        ) {
             (Ok(model), None) => {
                 let again = import_onnx(path, &ImportOptions::default()).unwrap();
                 assert_eq!(model, again, "{name} twice");
                 let checked = model.graph.clone().check("", &Limits::default()).unwrap();
-                let names: Vec<_> = checked.constants().map(|(name, _)| name.to_string()).collect();
-                assert!(names.iter().all(|name| model.parameters.contains_key(name)) && names.len() == model.parameters.len(), "{name}");
+                let names: Vec<_> = checked
+                    .constants()
+                    .map(|(name, _)| name.to_string())
+                    .collect();
+                assert!(
+                    names.iter().all(|name| model.parameters.contains_key(name))
+                        && names.len() == model.parameters.len(),
+                    "{name}"
+                );
             }
             (Err(error), Some(code)) if error.code() == *code => {}
             (Ok(_), Some(code)) => wrong.push(format!("{name} imports, {code} was expected")),
             (Err(error), _) => wrong.push(error.to_string()),
         }
     }
-    println!("{} models, {} refused as listed", found.len(), refused.len());
+    println!(
+        "{} models, {} refused as listed",
+        found.len(),
+        refused.len()
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -72,10 +86,20 @@ fn published_parameter_counts_are_reproduced() {
         ("marabou_cifar10/onnx/cifar10_small.onnx.gz", 85_220),
     ] {
         let model = import_onnx(root.join(file), &ImportOptions::default()).unwrap();
-        let total: usize = model.parameters.values().map(|tensor| tensor.data().len()).sum();
-        println!("{file}: {total} {:?}", model.parameters.keys().take(4).collect::<Vec<_>>());
+        let total: usize = model
+            .parameters
+            .values()
+            .map(|tensor| tensor.data().len())
+            .sum();
+        println!(
+            "{file}: {total} {:?}",
+            model.parameters.keys().take(4).collect::<Vec<_>>()
+        );
         // Beside the parameters the files have the constants of Sub and Div, and the published count of the last one has the target of a Reshape.
-        assert!(total.abs_diff(count) <= 2, "{file}: {total} parameters, {count} are published");
+        assert!(
+            total.abs_diff(count) <= 2,
+            "{file}: {total} parameters, {count} are published"
+        );
     }
 }
 
@@ -85,13 +109,21 @@ fn every_property_of_the_collections_has_as_many_bounds_as_its_network_has_input
         Ok(root) => root,
         Err(reason) => return println!("{reason}"),
     };
-    for (folder, inputs, outputs) in
-        [("acasxu", 5, 5), ("cifar10_resnet", 3072, 10), ("eran_mnist", 784, 10), ("marabou_cifar10", 3072, 10), ("mnist_fc", 784, 10)]
-    {
+    for (folder, inputs, outputs) in [
+        ("acasxu", 5, 5),
+        ("cifar10_resnet", 3072, 10),
+        ("eran_mnist", 784, 10),
+        ("marabou_cifar10", 3072, 10),
+        ("mnist_fc", 784, 10),
+    ] {
         let mut number = 0;
         for entry in std::fs::read_dir(root.join(folder).join("vnnlib")).unwrap() {
-            let property = read_property(entry.unwrap().path()).unwrap_or_else(|error| panic!("{error}"));
-            assert!(property.boxes.iter().all(|bounds| bounds.len() == inputs) && property.outputs == outputs);
+            let property =
+                read_property(entry.unwrap().path()).unwrap_or_else(|error| panic!("{error}"));
+            assert!(
+                property.boxes.iter().all(|bounds| bounds.len() == inputs)
+                    && property.outputs == outputs
+            );
             assert!(!property.assertions.is_empty());
             number += 1;
         }

@@ -6,7 +6,9 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
-use tl_import::{Array, Dtype, ImportError, ImportOptions, Model, import_onnx_bytes, operators, parse_tensor};
+use tl_import::{
+    Array, Dtype, ImportError, ImportOptions, Model, import_onnx_bytes, operators, parse_tensor,
+};
 use tl_kernel::ir::Tensor;
 
 /// How many cases whose operators are all supported are refused, by code.
@@ -29,7 +31,11 @@ struct Case {
 
 /// The members of an uncompressed tar archive: names and contents.
 fn members(mut tar: &[u8]) -> Vec<(String, &[u8])> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.split(|&b| b == 0).next().unwrap()).trim().to_string();
+    let text = |bytes: &[u8]| {
+        String::from_utf8_lossy(bytes.split(|&b| b == 0).next().unwrap())
+            .trim()
+            .to_string()
+    };
     let (mut found, mut long) = (Vec::new(), None);
     while let Some((header, rest)) = tar.split_first_chunk::<512>() {
         let name = text(&header[..100]);
@@ -49,8 +55,12 @@ fn members(mut tar: &[u8]) -> Vec<(String, &[u8])> {
 /// The model with a version 23 to 28 of the operator set called 22: these versions add types and operators, and change no float32 operator.
 fn as_version_22(model: &[u8]) -> Vec<u8> {
     let mut model = model.to_vec();
-    for head in [[0x42, 0x04, 0x0a, 0x00, 0x10].as_slice(), &[0x42, 0x02, 0x10]] {
-        let ends = |at: &usize| model[*at..].starts_with(head) && at + head.len() + 1 == model.len();
+    for head in [
+        [0x42, 0x04, 0x0a, 0x00, 0x10].as_slice(),
+        &[0x42, 0x02, 0x10],
+    ] {
+        let ends =
+            |at: &usize| model[*at..].starts_with(head) && at + head.len() + 1 == model.len();
         if let Some(at) = (0..model.len()).rev().take(8).find(ends)
             && (23..=28).contains(&model[at + head.len()])
         {
@@ -65,10 +75,16 @@ fn cases(tar: &[u8]) -> BTreeMap<String, Case> {
     for (path, bytes) in members(tar) {
         let parts: Vec<&str> = path.trim_start_matches("./").split('/').collect();
         match parts.as_slice() {
-            [case, "model.onnx"] => cases.entry(case.to_string()).or_default().model = as_version_22(bytes),
+            [case, "model.onnx"] => {
+                cases.entry(case.to_string()).or_default().model = as_version_22(bytes)
+            }
             [case, "test_data_set_0", file] if file.ends_with(".pb") => {
                 if let Ok(named) = parse_tensor(bytes) {
-                    cases.entry(case.to_string()).or_default().tensors.insert(file.trim_end_matches(".pb").to_string(), named);
+                    cases
+                        .entry(case.to_string())
+                        .or_default()
+                        .tensors
+                        .insert(file.trim_end_matches(".pb").to_string(), named);
                 }
             }
             _ => {}
@@ -79,16 +95,30 @@ fn cases(tar: &[u8]) -> BTreeMap<String, Case> {
 
 impl Case {
     fn numbered(&self, kind: &str) -> Vec<&(String, Array)> {
-        (0..).map_while(|i| self.tensors.get(&format!("{kind}_{i}"))).collect()
+        (0..)
+            .map_while(|i| self.tensors.get(&format!("{kind}_{i}")))
+            .collect()
     }
 
     /// The model with as few inputs bound as it allows.
     fn import(&self) -> Result<Model, ImportError> {
         let inputs = self.numbered("input");
         let bound = |bind: &dyn Fn(usize, &Array) -> bool| {
-            let chosen = inputs.iter().enumerate().filter(|(i, (_, array))| bind(*i, array));
-            let bindings = chosen.map(|(_, (name, array))| (name.clone(), array.clone())).collect();
-            import_onnx_bytes(&self.model, None, &ImportOptions { bindings, ..ImportOptions::default() })
+            let chosen = inputs
+                .iter()
+                .enumerate()
+                .filter(|(i, (_, array))| bind(*i, array));
+            let bindings = chosen
+                .map(|(_, (name, array))| (name.clone(), array.clone()))
+                .collect();
+            import_onnx_bytes(
+                &self.model,
+                None,
+                &ImportOptions {
+                    bindings,
+                    ..ImportOptions::default()
+                },
+            )
         };
         let integer = |_: usize, array: &Array| array.dtype() != Dtype::Float32;
         match bound(&integer) {
@@ -99,26 +129,46 @@ impl Case {
 
     /// The published float32 inputs and outputs.
     fn published(&self) -> (BTreeMap<String, Tensor<u32>>, Vec<Tensor<u32>>) {
-        let inputs = self.numbered("input").into_iter().filter_map(|(name, array)| Some((name.clone(), array.tensor().ok()?)));
-        (inputs.collect(), self.numbered("output").iter().filter_map(|(_, array)| array.tensor().ok()).collect())
+        let inputs = self
+            .numbered("input")
+            .into_iter()
+            .filter_map(|(name, array)| Some((name.clone(), array.tensor().ok()?)));
+        (
+            inputs.collect(),
+            self.numbered("output")
+                .iter()
+                .filter_map(|(_, array)| array.tensor().ok())
+                .collect(),
+        )
     }
 }
 
 #[test]
 fn node_tests_of_the_vocabulary_import_and_mean_what_onnx_publishes() {
-    let (archive, table) = match (common::data("onnx_node/onnx_node_1.23.2.tar.xz"), common::data("onnx_node/cases.tsv")) {
-        (Ok(archive), Ok(table)) => (std::fs::read(archive).unwrap(), std::fs::read_to_string(table).unwrap()),
+    let (archive, table) = match (
+        common::data("onnx_node/onnx_node_1.23.2.tar.xz"),
+        common::data("onnx_node/cases.tsv"),
+    ) {
+        (Ok(archive), Ok(table)) => (
+            std::fs::read(archive).unwrap(),
+            std::fs::read_to_string(table).unwrap(),
+        ),
         (Err(reason), _) | (_, Err(reason)) => return println!("{reason}"),
     };
     let mut tar = Vec::new();
     lzma_rs::xz_decompress(&mut Cursor::new(archive), &mut tar).unwrap();
     let cases = cases(&tar);
     let known: BTreeSet<&str> = operators().collect();
-    let (mut passed, mut skipped, mut refused, mut wrong) = (0, Vec::new(), BTreeMap::new(), Vec::new());
+    let (mut passed, mut skipped, mut refused, mut wrong) =
+        (0, Vec::new(), BTreeMap::new(), Vec::new());
     for row in table.lines().skip(1) {
         let columns: Vec<&str> = row.split('\t').collect();
         let (name, ops, inputs, outputs) = (columns[0], columns[1], columns[5], columns[6]);
-        let Some(case) = cases.get(name).filter(|_| outputs.split(';').all(|output| output.starts_with("float32"))) else {
+        let Some(case) = cases.get(name).filter(|_| {
+            outputs
+                .split(';')
+                .all(|output| output.starts_with("float32"))
+        }) else {
             continue;
         };
         let in_vocabulary = ops.split(',').all(|op| known.contains(op));
@@ -128,25 +178,38 @@ fn node_tests_of_the_vocabulary_import_and_mean_what_onnx_publishes() {
                 let [rtol, atol] = [columns[3], columns[4]].map(|text| text.parse().unwrap());
                 match common::compare(&model, &inputs, &outputs, rtol, atol) {
                     Ok(()) => passed += 1,
-                    Err(reason) if reason.starts_with("SKIP") => skipped.push(format!("{name}: {reason}")),
+                    Err(reason) if reason.starts_with("SKIP") => {
+                        skipped.push(format!("{name}: {reason}"))
+                    }
                     Err(reason) => wrong.push(format!("{name} ({ops}, {}): {reason}", columns[2])),
                 }
             }
             Err(error) if in_vocabulary => {
-                refused.entry((error.code(), ops)).or_insert_with(Vec::new).push(format!("{name} {inputs}: {error}"));
+                refused
+                    .entry((error.code(), ops))
+                    .or_insert_with(Vec::new)
+                    .push(format!("{name} {inputs}: {error}"));
             }
             Err(_) => {}
         }
     }
     for ((code, ops), reasons) in &refused {
-        println!("{code} {ops}: {} refused, for example {}", reasons.len(), reasons[0]);
+        println!(
+            "{code} {ops}: {} refused, for example {}",
+            reasons.len(),
+            reasons[0]
+        );
     }
     println!("{}", skipped.join("\n"));
     let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
     for ((code, _), reasons) in &refused {
         *codes.entry(code).or_default() += reasons.len();
     }
-    println!("{passed} agree, {} skipped, {} differ; refused of the vocabulary: {codes:?}", skipped.len(), wrong.len());
+    println!(
+        "{passed} agree, {} skipped, {} differ; refused of the vocabulary: {codes:?}",
+        skipped.len(),
+        wrong.len()
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(codes.into_iter().collect::<Vec<_>>(), REFUSED);
     assert_eq!((passed, skipped.len()), (535, 0));

@@ -8,7 +8,9 @@ use crate::{fold, tensor_proto};
 
 /// `Constant`.
 pub(super) fn constant(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
-    let float = |words: Vec<u32>, dimensions| Array::new(Dtype::Float32, dimensions, Elements::Words(words));
+    let float = |words: Vec<u32>, dimensions| {
+        Array::new(Dtype::Float32, dimensions, Elements::Words(words))
+    };
     let mut found = Vec::new();
     found.extend(call.tensor("value")?);
     if call.opset >= 12 {
@@ -32,27 +34,47 @@ pub(super) fn constant(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, I
 }
 
 /// `ConstantOfShape`: one value everywhere, float32 zero where none is given.
-pub(super) fn constant_of_shape(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
+pub(super) fn constant_of_shape(
+    _: &mut Builder,
+    call: &mut Call,
+) -> Result<Vec<Value>, ImportError> {
     let zero = || Array::new(Dtype::Float32, vec![1], Elements::Words(vec![0]));
     let value = call.tensor("value")?.map_or_else(zero, Ok)?;
     let dimensions = super::shape::sizes(&call.integers(0)?.unwrap_or_default())?;
     if count(value.dimensions())? != 1 {
-        return Err(fault!(Attribute, "attribute \"value\" has shape {:?}", value.dimensions()));
+        return Err(fault!(
+            Attribute,
+            "attribute \"value\" has shape {:?}",
+            value.dimensions()
+        ));
     }
-    Ok(vec![Value::constant("", fold::broadcast(&value.reshaped(Vec::new())?, &dimensions)?)])
+    Ok(vec![Value::constant(
+        "",
+        fold::broadcast(&value.reshaped(Vec::new())?, &dimensions)?,
+    )])
 }
 
 fn to(call: &Call, value: &Value, dtype: Dtype) -> Result<Vec<Value>, ImportError> {
     match value {
         Value::Node(_) if dtype == Dtype::Float32 => Ok(vec![value.clone()]),
-        Value::Node(_) => Err(fault!(Dtype, "{} of a computed tensor to {}", call.op, dtype.name())),
-        Value::Constant(constant) => Ok(vec![Value::constant(&constant.name, fold::cast(&constant.array, dtype)?)]),
+        Value::Node(_) => Err(fault!(
+            Dtype,
+            "{} of a computed tensor to {}",
+            call.op,
+            dtype.name()
+        )),
+        Value::Constant(constant) => Ok(vec![Value::constant(
+            &constant.name,
+            fold::cast(&constant.array, dtype)?,
+        )]),
     }
 }
 
 /// `Cast`: float32 stays what it is; constants keep their values or are refused.
 pub(super) fn cast(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
-    let code = call.int("to")?.ok_or_else(|| fault!(Attribute, "attribute \"to\" is missing"))?;
+    let code = call
+        .int("to")?
+        .ok_or_else(|| fault!(Attribute, "attribute \"to\" is missing"))?;
     call.ignore("saturate"); // bears only on 8-bit floats
     let dtype = tensor_proto::dtype(i32::try_from(code).unwrap_or(-1))?;
     to(call, &call.input(0)?, dtype)
@@ -76,7 +98,10 @@ pub(super) fn dropout(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, Im
         call.ignore("seed");
         let training = call.integers(2)?.is_some_and(|flag| flag != [0]);
         if training && call.word(1)?.is_none_or(|ratio| ratio << 1 != 0) {
-            return Err(fault!(UnsupportedFeature, "Dropout in training mode is random"));
+            return Err(fault!(
+                UnsupportedFeature,
+                "Dropout in training mode is random"
+            ));
         }
     }
     Ok(vec![call.input(0)?])
@@ -86,10 +111,15 @@ pub(super) fn dropout(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, Im
 pub(super) fn range(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let one = |position| match call.integers(position)?.as_deref() {
         Some(&[value]) => Ok(value),
-        _ => Err(fault!(Shapes, "input {position} of Range is not one integer")),
+        _ => Err(fault!(
+            Shapes,
+            "input {position} of Range is not one integer"
+        )),
     };
     let values = Array::integers(fold::range(one(0)?, one(1)?, one(2)?)?);
-    let dtype = call.constant(0)?.map_or(Dtype::Int64, |start| start.dtype());
+    let dtype = call
+        .constant(0)?
+        .map_or(Dtype::Int64, |start| start.dtype());
     Ok(vec![Value::constant("", fold::cast(&values, dtype)?)])
 }
 
@@ -103,16 +133,32 @@ pub(super) fn shape(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>
     let rank = size_of(dimensions.len());
     let (mut start, mut end) = (0, rank);
     if call.opset >= 15 {
-        let clip = |axis: i64| if axis < 0 { axis.saturating_add(rank) } else { axis }.clamp(0, rank);
+        let clip = |axis: i64| {
+            if axis < 0 {
+                axis.saturating_add(rank)
+            } else {
+                axis
+            }
+            .clamp(0, rank)
+        };
         start = clip(call.int("start")?.unwrap_or(0));
         end = clip(call.int("end")?.unwrap_or(rank));
     }
-    let kept = dimensions.iter().enumerate().filter(|(axis, _)| (start..end).contains(&size_of(*axis)));
-    Ok(vec![Value::constant("", Array::integers(kept.map(|(_, &d)| size_of(d)).collect()))])
+    let kept = dimensions
+        .iter()
+        .enumerate()
+        .filter(|(axis, _)| (start..end).contains(&size_of(*axis)));
+    Ok(vec![Value::constant(
+        "",
+        Array::integers(kept.map(|(_, &d)| size_of(d)).collect()),
+    )])
 }
 
 /// `Size`.
 pub(super) fn size(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let elements = count(&builder.dimensions(&call.input(0)?))?;
-    Ok(vec![Value::constant("", Array::integers(vec![size_of(elements)]).reshaped(Vec::new())?)])
+    Ok(vec![Value::constant(
+        "",
+        Array::integers(vec![size_of(elements)]).reshaped(Vec::new())?,
+    )])
 }

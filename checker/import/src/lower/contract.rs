@@ -20,7 +20,9 @@ pub(super) fn matmul(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value
         let weight = builder.permute(&w, vec![1, 0])?;
         return Ok(vec![builder.apply(linear(), &[&x, &weight])?]);
     }
-    Ok(vec![builder.apply(Op::Matmul(spec::matmul::Matmul {}), &[&x, &w])?])
+    Ok(vec![
+        builder.apply(Op::Matmul(spec::matmul::Matmul {}), &[&x, &w])?,
+    ])
 }
 
 fn scale(builder: &mut Builder, x: Value, factor: Exact) -> Result<Value, ImportError> {
@@ -37,7 +39,11 @@ pub(super) fn gemm(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>,
     let (trans_a, trans_b) = (call.flag("transA", false)?, call.flag("transB", false)?);
     for (name, matrix) in [("A", &a), ("B", &b)] {
         if builder.dimensions(matrix).len() != 2 {
-            return Err(fault!(Shapes, "{name} has shape {:?}, not two dimensions", builder.dimensions(matrix)));
+            return Err(fault!(
+                Shapes,
+                "{name} has shape {:?}, not two dimensions",
+                builder.dimensions(matrix)
+            ));
         }
     }
     if trans_a {
@@ -48,12 +54,22 @@ pub(super) fn gemm(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>,
         (Value::Constant(_), false) => Some(builder.permute(&b, vec![1, 0])?),
         (Value::Node(_), false) => None,
     };
-    let (rows, columns) = (builder.dimensions(&a).first().copied(), builder.dimensions(&b));
-    let out = vec![rows.unwrap_or(1), columns.get(usize::from(!trans_b)).copied().unwrap_or(1)];
+    let (rows, columns) = (
+        builder.dimensions(&a).first().copied(),
+        builder.dimensions(&b),
+    );
+    let out = vec![
+        rows.unwrap_or(1),
+        columns.get(usize::from(!trans_b)).copied().unwrap_or(1),
+    ];
     if let Some(c) = &c
         && broadcast_dimensions(&builder.dimensions(c), &out)? != out
     {
-        return Err(fault!(Shapes, "C has shape {:?}, the product {out:?}", builder.dimensions(c)));
+        return Err(fault!(
+            Shapes,
+            "C has shape {:?}, the product {out:?}",
+            builder.dimensions(c)
+        ));
     }
     let one = Exact::integer(1);
     if let (Some(weight), Some(c)) = (&weight, &c)
@@ -72,7 +88,12 @@ pub(super) fn gemm(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>,
         None => Ok(vec![product]),
         Some(c) => {
             let c = scale(builder, c, beta)?;
-            Ok(vec![join(builder, Op::Add(spec::add::Add {}), &product, &c)?])
+            Ok(vec![join(
+                builder,
+                Op::Add(spec::add::Add {}),
+                &product,
+                &c,
+            )?])
         }
     }
 }
@@ -81,7 +102,8 @@ pub(super) fn gemm(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>,
 fn row(builder: &mut Builder, c: &Value, out: &[usize]) -> Result<Option<Value>, ImportError> {
     let dimensions = builder.dimensions(c);
     let width = out.last().copied().unwrap_or(1);
-    let same_in_every_row = dimensions.len() < 2 || (dimensions.len() == 2 && dimensions.first() == Some(&1));
+    let same_in_every_row =
+        dimensions.len() < 2 || (dimensions.len() == 2 && dimensions.first() == Some(&1));
     if !same_in_every_row {
         return Ok(None);
     }

@@ -11,15 +11,25 @@ use tl_kernel::spec::{self, Op};
 /// The array of a constant that is not float32.
 pub(super) fn other(value: &Value) -> Option<&Array> {
     match value {
-        Value::Constant(constant) if constant.array.dtype() != Dtype::Float32 => Some(&constant.array),
+        Value::Constant(constant) if constant.array.dtype() != Dtype::Float32 => {
+            Some(&constant.array)
+        }
         _ => None,
     }
 }
 
 /// The result of `op` on two float operands of any shapes that broadcast.
-pub(super) fn join(builder: &mut Builder, op: Op, x: &Value, y: &Value) -> Result<Value, ImportError> {
+pub(super) fn join(
+    builder: &mut Builder,
+    op: Op,
+    x: &Value,
+    y: &Value,
+) -> Result<Value, ImportError> {
     let dimensions = fold::broadcast_dimensions(&builder.dimensions(x), &builder.dimensions(y))?;
-    let (x, y) = (builder.broadcast(x, &dimensions)?, builder.broadcast(y, &dimensions)?);
+    let (x, y) = (
+        builder.broadcast(x, &dimensions)?,
+        builder.broadcast(y, &dimensions)?,
+    );
     builder.apply(op, &[&x, &y])
 }
 
@@ -42,7 +52,9 @@ pub(super) fn unary(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>
         "Relu" => Op::Relu(spec::relu::Relu {}),
         "Sigmoid" => Op::Sigmoid(spec::sigmoid::Sigmoid {}),
         "Sin" => Op::Sin(spec::sin::Sin {}),
-        "Softplus" => Op::Softplus(spec::softplus::Softplus { beta: Exact::integer(1) }),
+        "Softplus" => Op::Softplus(spec::softplus::Softplus {
+            beta: Exact::integer(1),
+        }),
         "Sqrt" => Op::Sqrt(spec::sqrt::Sqrt {}),
         "Tanh" => Op::Tanh(spec::tanh::Tanh {}),
         other => return Err(fault!(UnsupportedOp, "{other} of float32")),
@@ -74,7 +86,12 @@ fn pair(builder: &mut Builder, name: &str, x: &Value, y: &Value) -> Result<Value
 
 /// Arithmetic of two operands.
 pub(super) fn binary(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
-    Ok(vec![pair(builder, call.op, &call.input(0)?, &call.input(1)?)?])
+    Ok(vec![pair(
+        builder,
+        call.op,
+        &call.input(0)?,
+        &call.input(1)?,
+    )?])
 }
 
 /// `Pow`, whose exponent may be an integer constant.
@@ -89,7 +106,9 @@ pub(super) fn pow(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, 
 /// `Min`, `Max`, `Sum`: from the left, as the operands stand.
 pub(super) fn variadic(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let values = call.all()?;
-    let (first, rest) = values.split_first().ok_or_else(|| fault!(Arity, "{} of nothing", call.op))?;
+    let (first, rest) = values
+        .split_first()
+        .ok_or_else(|| fault!(Arity, "{} of nothing", call.op))?;
     let mut result = first.clone();
     for value in rest {
         result = pair(builder, call.op, &result, value)?;
@@ -100,11 +119,17 @@ pub(super) fn variadic(builder: &mut Builder, call: &mut Call) -> Result<Vec<Val
 /// `Mean`: the sum from the left, divided by the number of operands.
 pub(super) fn mean(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let sum = variadic(builder, call)?;
-    let number = Array::integers(vec![i64::try_from(call.arity()).unwrap_or(i64::MAX)]).reshaped(Vec::new())?;
+    let number = Array::integers(vec![i64::try_from(call.arity()).unwrap_or(i64::MAX)])
+        .reshaped(Vec::new())?;
     let number = fold::cast(&number, Dtype::Float32)?;
     let name = format!("{}.count", call.outputs.first().unwrap_or(&""));
     match sum.as_slice() {
-        [sum] if call.arity() > 1 => Ok(vec![join(builder, binary_op("Div")?, sum, &Value::constant(&name, number))?]),
+        [sum] if call.arity() > 1 => Ok(vec![join(
+            builder,
+            binary_op("Div")?,
+            sum,
+            &Value::constant(&name, number),
+        )?]),
         _ => Ok(sum),
     }
 }

@@ -142,7 +142,11 @@ pub(crate) fn lower(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>
     let row = place.ok().and_then(|place| OPERATORS.get(place));
     let (name, since, arity, lowering) = row.ok_or_else(|| fault!(UnsupportedOp, "{}", call.op))?;
     if call.opset < *since {
-        return Err(fault!(UnsupportedOp, "{name} in operator set {}, it is read from {since} on", call.opset));
+        return Err(fault!(
+            UnsupportedOp,
+            "{name} in operator set {}, it is read from {since} on",
+            call.opset
+        ));
     }
     if !arity.contains(&call.arity()) {
         return Err(fault!(Arity, "{name} with {} inputs", call.arity()));

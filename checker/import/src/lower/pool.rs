@@ -26,7 +26,10 @@ pub(super) fn max_pool(builder: &mut Builder, call: &mut Call) -> Result<Vec<Val
 }
 
 /// `AveragePool`.
-pub(super) fn average_pool(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
+pub(super) fn average_pool(
+    builder: &mut Builder,
+    call: &mut Call,
+) -> Result<Vec<Value>, ImportError> {
     let x = call.input(0)?;
     let window = Window::sliding(call, &spatial(builder, &x)?, None, call.opset >= 19)?;
     let ceil_mode = call.opset >= 10 && call.flag("ceil_mode", false)?;
@@ -44,13 +47,30 @@ pub(super) fn average_pool(builder: &mut Builder, call: &mut Call) -> Result<Vec
 }
 
 /// `GlobalAveragePool`.
-pub(super) fn global_average_pool(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
-    Ok(vec![builder.apply(Op::GlobalAvgPool(spec::global_avg_pool::GlobalAvgPool {}), &[&call.input(0)?])?])
+pub(super) fn global_average_pool(
+    builder: &mut Builder,
+    call: &mut Call,
+) -> Result<Vec<Value>, ImportError> {
+    Ok(vec![builder.apply(
+        Op::GlobalAvgPool(spec::global_avg_pool::GlobalAvgPool {}),
+        &[&call.input(0)?],
+    )?])
 }
 
 /// `GlobalMaxPool`: the maximum over all spatial axes.
-pub(super) fn global_max_pool(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
+pub(super) fn global_max_pool(
+    builder: &mut Builder,
+    call: &mut Call,
+) -> Result<Vec<Value>, ImportError> {
     let x = call.input(0)?;
-    let axes = (0..spatial(builder, &x)?.len()).map(|axis| axis + 2).collect();
-    Ok(vec![builder.apply(Op::ReduceMax(spec::reduce_max::ReduceMax { axes, keepdims: true }), &[&x])?])
+    let axes = (0..spatial(builder, &x)?.len())
+        .map(|axis| axis + 2)
+        .collect();
+    Ok(vec![builder.apply(
+        Op::ReduceMax(spec::reduce_max::ReduceMax {
+            axes,
+            keepdims: true,
+        }),
+        &[&x],
+    )?])
 }

@@ -15,22 +15,43 @@ fn unsupported(name: &str, value: &str) -> ImportError {
 /// Either operator in all its versions: scales are an attribute (`Upsample` 7), input 1 (to version 10) or input 2, sizes input 3.
 pub(super) fn resize(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     if call.op == "Upsample" && call.opset >= 10 {
-        return Err(fault!(UnsupportedOp, "Upsample in operator set {}, it was replaced by Resize in 10", call.opset));
+        return Err(fault!(
+            UnsupportedOp,
+            "Upsample in operator set {}, it was replaced by Resize in 10",
+            call.opset
+        ));
     }
     let x = call.input(0)?;
     let from = builder.dimensions(&x);
     let (scales, sizes) = match (call.op, call.opset) {
         ("Upsample", ..9) => (call.floats("scales")?, None),
         (_, ..11) => (words(call, 1)?, None),
-        _ => (words(call, 2)?, call.integers(3)?.filter(|sizes| !sizes.is_empty())),
+        _ => (
+            words(call, 2)?,
+            call.integers(3)?.filter(|sizes| !sizes.is_empty()),
+        ),
     };
     let interpolation = call.string("mode", "nearest")?;
     let (coordinates, mode) = if call.opset < 11 {
         // Both operators took the cell at or below i/s, and interpolated there.
-        (Coordinates::Asymmetric, if interpolation == "nearest" { Interpolation::NearestFloor } else { linear(&interpolation)? })
+        (
+            Coordinates::Asymmetric,
+            if interpolation == "nearest" {
+                Interpolation::NearestFloor
+            } else {
+                linear(&interpolation)?
+            },
+        )
     } else {
         let nearest = call.string("nearest_mode", "round_prefer_floor")?;
-        (coordinates(call)?, if interpolation == "nearest" { nearest_mode(&nearest)? } else { linear(&interpolation)? })
+        (
+            coordinates(call)?,
+            if interpolation == "nearest" {
+                nearest_mode(&nearest)?
+            } else {
+                linear(&interpolation)?
+            },
+        )
     };
     let mut axes: Vec<usize> = (0..from.len()).collect();
     if call.opset >= 11 {
@@ -41,7 +62,10 @@ pub(super) fn resize(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value
     if call.opset >= 18 {
         call.only("antialias", 0)?;
         if let Some(list) = call.ints("axes")? {
-            axes = list.iter().map(|&a| axis(a, from.len())).collect::<Result<_, _>>()?;
+            axes = list
+                .iter()
+                .map(|&a| axis(a, from.len()))
+                .collect::<Result<_, _>>()?;
         }
         let policy = call.string("keep_aspect_ratio_policy", "stretch")?;
         if policy != "stretch" && sizes.is_some() {
@@ -49,16 +73,34 @@ pub(super) fn resize(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value
         }
     }
     let (size, scale) = extents(&from, &axes, scales, sizes)?;
-    let exact = |((&n, &to), scale): ((&usize, &usize), &Exact)| scale.rational() * whole(n).rational() == *whole(to).rational();
+    let exact = |((&n, &to), scale): ((&usize, &usize), &Exact)| {
+        scale.rational() * whole(n).rational() == *whole(to).rational()
+    };
     if coordinates == Coordinates::AlignCorners && !from.iter().zip(&size).zip(&scale).all(exact) {
         // The corner that is met is that of the rounded extent in one reading of the format, of the unrounded one in another.
-        return Err(fault!(UnsupportedAttribute, "align_corners with a scale that does not give a whole extent"));
+        return Err(fault!(
+            UnsupportedAttribute,
+            "align_corners with a scale that does not give a whole extent"
+        ));
     }
     let outer = size.iter().zip(&from).zip(&scale).take(2);
-    if from.len() < 3 || outer.into_iter().any(|((to, n), scale)| to != n || *scale != Exact::integer(1)) {
-        return Err(fault!(UnsupportedAttribute, "{} of {from:?} to {size:?}; the first two axes have to stay", call.op));
+    if from.len() < 3
+        || outer
+            .into_iter()
+            .any(|((to, n), scale)| to != n || *scale != Exact::integer(1))
+    {
+        return Err(fault!(
+            UnsupportedAttribute,
+            "{} of {from:?} to {size:?}; the first two axes have to stay",
+            call.op
+        ));
     }
-    let upsample = Upsample { mode, coordinates, size: size.into_iter().skip(2).collect(), scale: scale.into_iter().skip(2).collect() };
+    let upsample = Upsample {
+        mode,
+        coordinates,
+        size: size.into_iter().skip(2).collect(),
+        scale: scale.into_iter().skip(2).collect(),
+    };
     Ok(vec![builder.apply(Op::Upsample(upsample), &[&x])?])
 }
 
@@ -73,12 +115,21 @@ fn words(call: &Call, position: usize) -> Result<Option<Vec<u32>>, ImportError> 
     match array.as_ref().map(|array| (array.words(), array.dtype())) {
         None | Some((Some([]), _)) => Ok(None),
         Some((Some(words), _)) => Ok(Some(words.to_vec())),
-        Some((None, dtype)) => Err(fault!(Dtype, "input {position} of {} is {}", call.op, dtype.name())),
+        Some((None, dtype)) => Err(fault!(
+            Dtype,
+            "input {position} of {} is {}",
+            call.op,
+            dtype.name()
+        )),
     }
 }
 
 fn linear(mode: &str) -> Result<Interpolation, ImportError> {
-    if mode == "linear" { Ok(Interpolation::Linear) } else { Err(unsupported("mode", mode)) }
+    if mode == "linear" {
+        Ok(Interpolation::Linear)
+    } else {
+        Err(unsupported("mode", mode))
+    }
 }
 
 fn nearest_mode(mode: &str) -> Result<Interpolation, ImportError> {
@@ -111,9 +162,16 @@ fn extents(
     sizes: Option<Vec<i64>>,
 ) -> Result<(Vec<usize>, Vec<Exact>), ImportError> {
     let (mut size, mut scale) = (from.to_vec(), vec![Exact::integer(1); from.len()]);
-    let length = scales.as_ref().map(Vec::len).or(sizes.as_ref().map(Vec::len));
+    let length = scales
+        .as_ref()
+        .map(Vec::len)
+        .or(sizes.as_ref().map(Vec::len));
     if length != Some(axes.len()) || (scales.is_some() && sizes.is_some()) {
-        return Err(fault!(Shapes, "either scales or sizes, one for each of {} axes, are needed", axes.len()));
+        return Err(fault!(
+            Shapes,
+            "either scales or sizes, one for each of {} axes, are needed",
+            axes.len()
+        ));
     }
     for (i, &axis) in axes.iter().enumerate() {
         let n = from.get(axis).copied().unwrap_or(1);
@@ -123,10 +181,20 @@ fn extents(
             let to = (factor.rational().numer() * wide) / factor.rational().denom(); // both positive, or refused below
             (i64::try_from(to).unwrap_or(0), factor)
         } else {
-            let to = sizes.as_ref().and_then(|sizes| sizes.get(i)).copied().unwrap_or(0);
-            (to, Exact::fraction(to, wide).ok_or_else(|| fault!(Shapes, "an axis of extent zero"))?)
+            let to = sizes
+                .as_ref()
+                .and_then(|sizes| sizes.get(i))
+                .copied()
+                .unwrap_or(0);
+            (
+                to,
+                Exact::fraction(to, wide)
+                    .ok_or_else(|| fault!(Shapes, "an axis of extent zero"))?,
+            )
         };
-        let to = usize::try_from(to).ok().filter(|&to| to > 0 && !factor.is_negative());
+        let to = usize::try_from(to)
+            .ok()
+            .filter(|&to| to > 0 && !factor.is_negative());
         let to = to.ok_or_else(|| fault!(Shapes, "axis {axis} of {from:?} scaled by {factor}"))?;
         size[axis] = to; // axis is below the rank, the length of both
         scale[axis] = factor;

@@ -7,7 +7,9 @@ use crate::error::{ImportError, fault};
 
 /// Dimensions from integers.
 pub(super) fn sizes(values: &[i64]) -> Result<Vec<usize>, ImportError> {
-    let size = |&value: &i64| usize::try_from(value).map_err(|_| fault!(Shapes, "dimension {value} in {values:?}"));
+    let size = |&value: &i64| {
+        usize::try_from(value).map_err(|_| fault!(Shapes, "dimension {value} in {values:?}"))
+    };
     values.iter().map(size).collect()
 }
 
@@ -18,7 +20,12 @@ pub(super) fn axes_of(call: &mut Call, since: i64) -> Result<Option<Vec<i64>>, I
     }
     match call.arity() {
         1 => call.ints("axes"),
-        more => Err(fault!(Arity, "{} in operator set {} with {more} inputs", call.op, call.opset)),
+        more => Err(fault!(
+            Arity,
+            "{} in operator set {} with {more} inputs",
+            call.op,
+            call.opset
+        )),
     }
 }
 
@@ -36,12 +43,20 @@ pub(super) fn reshape(builder: &mut Builder, call: &mut Call) -> Result<Vec<Valu
     let mut dimensions = Vec::with_capacity(target.len());
     for (axis, &size) in target.iter().enumerate() {
         dimensions.push(match size {
-            0 if !allow_zero => *from.get(axis).ok_or_else(|| fault!(Shapes, "{target:?} copies dimension {axis} of {from:?}"))?,
+            0 if !allow_zero => *from
+                .get(axis)
+                .ok_or_else(|| fault!(Shapes, "{target:?} copies dimension {axis} of {from:?}"))?,
             -1 => 1,
-            size => usize::try_from(size).map_err(|_| fault!(Shapes, "dimension {size} in {target:?}"))?,
+            size => usize::try_from(size)
+                .map_err(|_| fault!(Shapes, "dimension {size} in {target:?}"))?,
         });
     }
-    let open: Vec<usize> = target.iter().enumerate().filter(|(_, size)| **size == -1).map(|(axis, _)| axis).collect();
+    let open: Vec<usize> = target
+        .iter()
+        .enumerate()
+        .filter(|(_, size)| **size == -1)
+        .map(|(axis, _)| axis)
+        .collect();
     let (total, known) = (count(&from)?, count(&dimensions)?);
     match open.as_slice() {
         [] => {}
@@ -56,9 +71,15 @@ pub(super) fn flatten(builder: &mut Builder, call: &mut Call) -> Result<Vec<Valu
     let x = call.input(0)?;
     let from = builder.dimensions(&x);
     let place = call.int("axis")?.unwrap_or(1);
-    let place = if usize::try_from(place) == Ok(from.len()) { from.len() } else { axis(place, from.len())? };
+    let place = if usize::try_from(place) == Ok(from.len()) {
+        from.len()
+    } else {
+        axis(place, from.len())?
+    };
     let (before, after) = from.split_at_checked(place).unwrap_or((&from, &[]));
-    Ok(vec![builder.reshape(&x, vec![count(before)?, count(after)?])?])
+    Ok(vec![
+        builder.reshape(&x, vec![count(before)?, count(after)?])?,
+    ])
 }
 
 /// `Transpose`: in reverse order where none is given.
@@ -72,7 +93,10 @@ pub(super) fn transpose(builder: &mut Builder, call: &mut Call) -> Result<Vec<Va
     let mut sorted = order.clone();
     sorted.sort_unstable();
     if sorted != (0..rank).collect::<Vec<_>>() {
-        return Err(fault!(UnsupportedAttribute, "attribute \"perm\" {order:?} does not name each of {rank} axes once"));
+        return Err(fault!(
+            UnsupportedAttribute,
+            "attribute \"perm\" {order:?} does not name each of {rank} axes once"
+        ));
     }
     Ok(vec![builder.permute(&x, order)?])
 }
@@ -83,12 +107,19 @@ pub(super) fn squeeze(builder: &mut Builder, call: &mut Call) -> Result<Vec<Valu
     let from = builder.dimensions(&x);
     let dropped = match axes_of(call, 13)? {
         Some(list) => axes(&list, from.len())?,
-        None => (0..from.len()).filter(|&axis| from.get(axis) == Some(&1)).collect(),
+        None => (0..from.len())
+            .filter(|&axis| from.get(axis) == Some(&1))
+            .collect(),
     };
     if let Some(axis) = dropped.iter().find(|&&axis| from.get(axis) != Some(&1)) {
         return Err(fault!(Shapes, "axis {axis} of {from:?} is not of extent 1"));
     }
-    let kept = from.iter().enumerate().filter(|(axis, _)| !dropped.contains(axis)).map(|(_, &d)| d).collect();
+    let kept = from
+        .iter()
+        .enumerate()
+        .filter(|(axis, _)| !dropped.contains(axis))
+        .map(|(_, &d)| d)
+        .collect();
     Ok(vec![builder.reshape(&x, kept)?])
 }
 
@@ -100,7 +131,13 @@ pub(super) fn unsqueeze(builder: &mut Builder, call: &mut Call) -> Result<Vec<Va
     let rank = from.len().saturating_add(list.len());
     let added = axes(&list, rank)?;
     let mut rest = from.into_iter();
-    let size = |axis| if added.contains(&axis) { 1 } else { rest.next().unwrap_or(1) };
+    let size = |axis| {
+        if added.contains(&axis) {
+            1
+        } else {
+            rest.next().unwrap_or(1)
+        }
+    };
     let dimensions = (0..rank).map(size).collect();
     Ok(vec![builder.reshape(&x, dimensions)?])
 }
@@ -108,8 +145,12 @@ pub(super) fn unsqueeze(builder: &mut Builder, call: &mut Call) -> Result<Vec<Va
 /// `Concat`.
 pub(super) fn concat(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let values = call.all()?;
-    let rank = values.first().map_or(0, |value| builder.dimensions(value).len());
-    let place = call.int("axis")?.ok_or_else(|| fault!(Attribute, "attribute \"axis\" is missing"))?;
+    let rank = values
+        .first()
+        .map_or(0, |value| builder.dimensions(value).len());
+    let place = call
+        .int("axis")?
+        .ok_or_else(|| fault!(Attribute, "attribute \"axis\" is missing"))?;
     Ok(vec![builder.concat(&values, axis(place, rank)?)?])
 }
 
@@ -146,41 +187,80 @@ pub(super) fn tile(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>,
 
 /// The block size and the dimensions [N, C, H, W] of `DepthToSpace` and `SpaceToDepth`.
 fn blocks(builder: &Builder, call: &mut Call) -> Result<(usize, [usize; 4]), ImportError> {
-    let block = call.int("blocksize")?.and_then(|b| usize::try_from(b).ok()).filter(|&b| b > 0);
-    let block = block.ok_or_else(|| fault!(Attribute, "attribute \"blocksize\" is not a positive number"))?;
+    let block = call
+        .int("blocksize")?
+        .and_then(|b| usize::try_from(b).ok())
+        .filter(|&b| b > 0);
+    let block = block.ok_or_else(|| {
+        fault!(
+            Attribute,
+            "attribute \"blocksize\" is not a positive number"
+        )
+    })?;
     let dimensions = builder.dimensions(&call.input(0)?);
     match <[usize; 4]>::try_from(dimensions) {
         Ok(dimensions) => Ok((block, dimensions)),
-        Err(dimensions) => Err(fault!(Shapes, "{} of {dimensions:?}, four dimensions are needed", call.op)),
+        Err(dimensions) => Err(fault!(
+            Shapes,
+            "{} of {dimensions:?}, four dimensions are needed",
+            call.op
+        )),
     }
 }
 
 /// `DepthToSpace`, in both orders of the channels.
-pub(super) fn depth_to_space(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
+pub(super) fn depth_to_space(
+    builder: &mut Builder,
+    call: &mut Call,
+) -> Result<Vec<Value>, ImportError> {
     let (b, [n, c, h, w]) = blocks(builder, call)?;
-    let mode = if call.opset >= 11 { call.string("mode", "DCR")? } else { "DCR".to_string() };
+    let mode = if call.opset >= 11 {
+        call.string("mode", "DCR")?
+    } else {
+        "DCR".to_string()
+    };
     let square = b.saturating_mul(b);
     if c % square != 0 {
-        return Err(fault!(Shapes, "{c} channels do not fill blocks of {b} by {b}"));
+        return Err(fault!(
+            Shapes,
+            "{c} channels do not fill blocks of {b} by {b}"
+        ));
     }
     let d = c / square;
     let (split, order) = match mode.as_str() {
         "DCR" => (vec![n, b, b, d, h, w], vec![0, 3, 4, 1, 5, 2]),
         "CRD" => (vec![n, d, b, b, h, w], vec![0, 1, 4, 2, 5, 3]),
-        other => return Err(fault!(UnsupportedAttribute, "attribute \"mode\" is {other:?}")),
+        other => {
+            return Err(fault!(
+                UnsupportedAttribute,
+                "attribute \"mode\" is {other:?}"
+            ));
+        }
     };
     let x = builder.reshape(&call.input(0)?, split)?;
     let x = builder.permute(&x, order)?;
-    Ok(vec![builder.reshape(&x, vec![n, d, h.saturating_mul(b), w.saturating_mul(b)])?])
+    Ok(vec![builder.reshape(
+        &x,
+        vec![n, d, h.saturating_mul(b), w.saturating_mul(b)],
+    )?])
 }
 
 /// `SpaceToDepth`.
-pub(super) fn space_to_depth(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
+pub(super) fn space_to_depth(
+    builder: &mut Builder,
+    call: &mut Call,
+) -> Result<Vec<Value>, ImportError> {
     let (b, [n, c, h, w]) = blocks(builder, call)?;
     if h % b != 0 || w % b != 0 {
-        return Err(fault!(Shapes, "{h} by {w} is not made of blocks of {b} by {b}"));
+        return Err(fault!(
+            Shapes,
+            "{h} by {w} is not made of blocks of {b} by {b}"
+        ));
     }
     let x = builder.reshape(&call.input(0)?, vec![n, c, h / b, b, w / b, b])?;
     let x = builder.permute(&x, vec![0, 3, 5, 1, 2, 4])?;
-    Ok(vec![builder.reshape(&x, vec![n, c.saturating_mul(b.saturating_mul(b)), h / b, w / b])?])
+    Ok(vec![builder.reshape(
+        &x,
+        vec![n, c.saturating_mul(b.saturating_mul(b)), h / b, w / b],
+    )?])
 }

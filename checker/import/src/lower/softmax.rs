@@ -11,20 +11,33 @@ use tl_kernel::spec::{self, Op};
 
 /// `Softmax`.
 pub(super) fn softmax(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
-    rows(builder, call, |axis| Op::Softmax(spec::softmax::Softmax { axis }))
+    rows(builder, call, |axis| {
+        Op::Softmax(spec::softmax::Softmax { axis })
+    })
 }
 
 /// `LogSoftmax`.
-pub(super) fn log_softmax(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
-    rows(builder, call, |axis| Op::LogSoftmax(spec::log_softmax::LogSoftmax { axis }))
+pub(super) fn log_softmax(
+    builder: &mut Builder,
+    call: &mut Call,
+) -> Result<Vec<Value>, ImportError> {
+    rows(builder, call, |axis| {
+        Op::LogSoftmax(spec::log_softmax::LogSoftmax { axis })
+    })
 }
 
-fn rows(builder: &mut Builder, call: &mut Call, op: impl Fn(usize) -> Op) -> Result<Vec<Value>, ImportError> {
+fn rows(
+    builder: &mut Builder,
+    call: &mut Call,
+    op: impl Fn(usize) -> Op,
+) -> Result<Vec<Value>, ImportError> {
     let x = call.input(0)?;
     let from = builder.dimensions(&x);
     let given = call.int("axis")?;
     if call.opset >= 13 {
-        return Ok(vec![builder.apply(op(axis(given.unwrap_or(-1), from.len())?), &[&x])?]);
+        return Ok(vec![
+            builder.apply(op(axis(given.unwrap_or(-1), from.len())?), &[&x])?,
+        ]);
     }
     let place = axis(given.unwrap_or(1), from.len())?;
     let (before, after) = from.split_at_checked(place).unwrap_or((&from, &[]));
