@@ -4,8 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use tl_import::{
-    Array, ImportError, ImportOptions, Model, import_onnx, import_onnx_bytes, read_arrays,
-    read_tensors,
+    Array, Dtype, Elements, ImportError, ImportOptions, Model, import_onnx, import_onnx_bytes,
+    read_arrays, read_tensors,
 };
 
 /// A protobuf varint.
@@ -349,6 +349,18 @@ fn the_options_close_what_the_model_leaves_open() {
             .len(),
         2
     );
+    for (array, code) in [
+        (Array::integers(vec![0, 1]), "TL0430"),
+        (
+            Array::new(Dtype::Float32, vec![1], Elements::Words(vec![0])).unwrap(),
+            "TL0421",
+        ),
+    ] {
+        let mut options = ImportOptions::default();
+        options.bindings.insert("i".into(), array);
+        let error = import_onnx_bytes(&gather, None, &options).unwrap_err();
+        assert_eq!(error.code(), code);
+    }
     options
         .bindings
         .insert("j".into(), Array::integers(vec![-1]));

@@ -24,6 +24,18 @@ pub(super) fn reduce(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value
     } else {
         axes(&list, from.len())?
     };
+    let plain = matches!(
+        call.op,
+        "ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin"
+    );
+    if noop && list.is_empty() && !plain {
+        // Whether the absolute values, squares or logarithms are still taken differs between versions of the text.
+        return Err(fault!(
+            UnsupportedAttribute,
+            "attribute \"noop_with_empty_axes\" of {} without axes",
+            call.op
+        ));
+    }
     if let Some(array) = other(&x) {
         let kept = from
             .iter()
@@ -40,7 +52,7 @@ pub(super) fn reduce(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value
     let sum = |axes| Op::Sum(spec::sum::Sum { axes, keepdims });
     let square = |builder: &mut Builder| builder.apply(Op::Mul(spec::mul::Mul {}), &[&x, &x]);
     let value = match call.op {
-        "ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin" if over.is_empty() => x,
+        _ if plain && over.is_empty() => x,
         "ReduceSum" => builder.apply(sum(over), &[&x])?,
         "ReduceMean" => builder.apply(
             Op::Mean(spec::mean::Mean {
