@@ -5,7 +5,20 @@ from decimal import localcontext
 from fractions import Fraction as F
 
 from binary32 import INFINITY, SIGN, Arithmetic, dot, schedule, total, value
-from corpus import entry, executed, forward, graph, in_file, little_endian, node, number, safetensors, source, tensor, words
+from corpus import (
+    entry,
+    executed,
+    forward,
+    graph,
+    in_file,
+    little_endian,
+    node,
+    number,
+    safetensors,
+    source,
+    tensor,
+    words,
+)
 
 HALF_ULP = "0x1p-24"
 
@@ -141,7 +154,12 @@ X = [F(v) for v in ("-1.5", "8", "-6.5", "-2.1", "-2.3", "-5", "4.5")]
 Y = [F(v) for v in ("5.3", "-1.4", "-7.1", "3.7", "4.6", "4.7", "3.4")]
 BIAS = [F("3.4")]
 DOT = graph(
-    [source("input", "x", [7]), source("const", "w", [1, 7]), source("const", "b", [1]), node("linear", [0, 1, 2], [1])],
+    [
+        source("input", "x", [7]),
+        source("const", "w", [1, 7]),
+        source("const", "b", [1]),
+        node("linear", [0, 1, 2], [1]),
+    ],
     y=3,
 )
 PARAMETERS = {"w": tensor([1, 7], Y), "b": tensor([1], BIAS)}
@@ -151,7 +169,13 @@ def dotted(stated, rounding="nearest_even", nodes=None, computed=None):
     """The dot product executed under a schedule; `computed` is the schedule that the words are of."""
     y = dot(computed or stated, words(X), words(Y), words(BIAS)[0], Arithmetic(rounding))
     return executed(
-        stated, DOT, [{"x": tensor([7], X)}], [{"y": tensor([1], [word(y)])}], rounding, nodes=nodes, parameters=PARAMETERS
+        stated,
+        DOT,
+        [{"x": tensor([7], X)}],
+        [{"y": tensor([1], [word(y)])}],
+        rounding,
+        nodes=nodes,
+        parameters=PARAMETERS,
     )
 
 
@@ -200,7 +224,9 @@ def write(corpus):
         ),
     )
     c.add("softmax", "each probability is the exact one rounded once, so it is within rel 2^-24", SOFTMAX)
-    c.add("masked_softmax_zeros", "a row without an allowed position is zeros when the attribute says so", MASKED("zeros"))
+    c.add(
+        "masked_softmax_zeros", "a row without an allowed position is zeros when the attribute says so", MASKED("zeros")
+    )
     c.add("cancellation", "over the reals 10^8 + 1 - 10^8 is 1, whatever binary32 makes of it", CANCELLATION)
     c.add(
         "no_overflow_over_the_reals",
@@ -263,13 +289,25 @@ def write(corpus):
         "an explicit tree, here from the last term to the first; a tree belongs to one node",
         dotted(schedule(), nodes=[{"node": 3, "schedule": TREE}], computed=TREE),
     )
-    c.add("exec_toward_zero", "another rounding direction, for every operation", dotted(schedule(), rounding="toward_zero"))
+    c.add(
+        "exec_toward_zero",
+        "another rounding direction, for every operation",
+        dotted(schedule(), rounding="toward_zero"),
+    )
 
     c.section("accept", "Executions: binary32 at its edges")
-    c.add("exec_cancellation", "in binary32 and from the left 10^8 + 1 - 10^8 is 0, and an exec claim says so", summed(CANCELLING))
+    c.add(
+        "exec_cancellation",
+        "in binary32 and from the left 10^8 + 1 - 10^8 is 0, and an exec claim says so",
+        summed(CANCELLING),
+    )
     inf = word(INFINITY)
     c.add("exec_infinity", "the greatest number twice is an infinity", summed([word(INFINITY - 1)] * 2 + [0]))
-    c.add("exec_nan_canonical", "inf - inf is 7fc00000 under the canonical policy", summed([inf, word(INFINITY | SIGN), 0]))
+    c.add(
+        "exec_nan_canonical",
+        "inf - inf is 7fc00000 under the canonical policy",
+        summed([inf, word(INFINITY | SIGN), 0]),
+    )
     c.add(
         "exec_nan_x86",
         "inf - inf is ffc00000 on x86",
@@ -287,7 +325,11 @@ def write(corpus):
     )
     zeros = ["x80000000"] * 3
     c.add("exec_zero_first_term", "-0 - 0 - 0 is -0 when a chain begins with its first term", summed(zeros))
-    c.add("exec_zero_cleared", "-0 - 0 - 0 is +0 when the accumulator is cleared first", summed(zeros, schedule(start="zero")))
+    c.add(
+        "exec_zero_cleared",
+        "-0 - 0 - 0 is +0 when the accumulator is cleared first",
+        summed(zeros, schedule(start="zero")),
+    )
     c.add(
         "exec_relu_of_negative_zero",
         "relu is IEEE 754-2019 maximum with +0: of -0 it is +0, of a NaN it is a NaN",

@@ -168,19 +168,27 @@ class Corpus:
             own = [(title, [own_row(case) for case in cases]) for f, title, cases in sections if f == folder]
             page.append(f"\n## `{folder}/`: {VERDICT[folder]}\n")
             for title, lines in own + ([("Networks", rows)] if rows else []):
-                page += [f"\n### {title}\n\n| file | {HEAD[folder]} |\n|---|{'---|' * HEAD[folder].count('|')}---|\n", *lines]
+                page += [
+                    f"\n### {title}\n\n| file | {HEAD[folder]} |\n|---|{'---|' * HEAD[folder].count('|')}---|\n",
+                    *lines,
+                ]
         return "".join(page)
 
 
 OPENING = """# Small certificates, and what becomes of them
 
-Each `NAME.json` here shows one thing; the sentence in its `about` says which. `NAME.expect` beside it says how the checker is run (from the folder of
-the file), its exit code, the code of its diagnostic, and every character that it prints. [`FORMAT.md`](FORMAT.md) is the specification.
+Each `NAME.json` here shows one thing; the sentence in its `about` says which. `NAME.expect` beside it says how the checker
+is run (from the folder of the file), its exit code, the code of its diagnostic, and every character that it prints.
+[`FORMAT.md`](FORMAT.md) is the specification.
 
-`python3 certs/make/small.py` writes the small ones and this page. Their words come from `certs/make/binary32.py`, which computes them from the
-specification with exact fractions and shares nothing with the checker.
+`python3 certs/make/small.py` writes the small ones and this page. Words of executions come from `certs/make/binary32.py`,
+which computes them from the specification with exact fractions and shares nothing with the checker.
 """
-VERDICT = {"accept": "true, and accepted", "reject": "malformed or false, and rejected", "decline": "not decided, and declined"}
+VERDICT = {
+    "accept": "true, and accepted",
+    "reject": "malformed or false, and rejected",
+    "decline": "not decided, and declined",
+}
 HEAD = {"accept": "shows", "reject": "code | shows", "decline": "code | shows"}
 
 

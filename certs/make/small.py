@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the small certificates of `certs/`, their tensor files, the heads of their expectations, and `certs/README.md`.
+"""Writes the small certificates of `certs/`, their tensor files, the heads of their expectations, and the table of them.
 
 Deterministic; the standard library only. What the checker prints is not written here: the golden run renews it (`BLESS=1`).
-The folders of `certs/` hold what is true (`accepted.py`), what is malformed or false (`rejected.py`), and what is not decided (`declined.py`).
+What is true stands in `accepted.py`, what is malformed or false in `rejected.py`, what is not decided in `declined.py`.
 """
 
 import accepted
