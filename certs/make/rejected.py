@@ -331,6 +331,8 @@ def write(corpus):
         {k: v for k, v in linear_from(files).items() if k != "files"},
         "TL0116",
     )
+    empty = c.file("data/file_empty.safetensors", safetensors({}, b""))
+    c.add("file_empty", "a listed file without a tensor, which nothing can use", {**RELU, "files": empty}, "TL0117")
     for name, about, path in (
         ("path_parent", "a path out of the folder of the certificate", "../accept/data/affine.safetensors"),
         ("path_absolute", "an absolute path", "/data/affine.safetensors"),
@@ -531,6 +533,12 @@ def write(corpus):
         dotted(schedule("lanes", width=4, combine="halving")),
         "TL0242",
         [('"width": 4', '"width": 0')],
+    )
+    c.add(
+        "leaf_none",
+        "chains of no terms, in a graph that adds up nothing: still no order",
+        pointwise("relu", [1], [1], schedule("pairwise", leaf=0)),
+        "TL0242",
     )
     inner = SEQUENTIAL
     for _ in range(9):
