@@ -207,8 +207,9 @@ pub(crate) fn ball_text(ball: &Ball) -> String {
     if ball.is_exact() && ball.mid().bits() <= 64 {
         return decimal(&mid, 60, false);
     }
-    let bits = ball.mid().top().unwrap_or(0) - ball.rad().top().unwrap_or(ball.mid().top().unwrap_or(0) - 64);
-    let digits = u32::try_from(bits * 3 / 10 + 1).unwrap_or(1).clamp(1, 40);
+    const MOST: u32 = 40;
+    let bits = ball.rad().top().map(|radius| ball.mid().top().unwrap_or(radius) - radius);
+    let digits = bits.map_or(MOST, |bits| u32::try_from(bits * 3 / 10 + 1).unwrap_or(1).clamp(1, MOST));
     let text = decimal(&mid, digits, false);
     let text = text.replace('…', "");
     let shown = Exact::parse(&text).map(|shown| shown.rational().clone()).unwrap_or_else(|_| mid.clone());
