@@ -36,7 +36,8 @@ pub fn read(role: Role, wanted: &[(String, Shape)], given: &[String], reshape: b
                 let message = format!("the graph has no {} {name:?}, but {}", role.word(), names.join(", "));
                 return Err(Error::new(Code::InputName, text, message));
             };
-            let tensor = fit(role, &name, shape, tensor, reshape).map_err(|message| Error::new(Code::InputShape, text, message))?;
+            let tensor = fit(role, &name, shape, tensor, reshape)
+                .map_err(|message| Error::new(Code::InputShape, text, message))?;
             let free = cases.iter().position(|case| !case.contains_key(&name));
             let case = free.unwrap_or(cases.len());
             if case == cases.len() {
@@ -64,7 +65,8 @@ fn tensors(role: Role, wanted: &[(String, Shape)], text: &str) -> Result<Vec<(St
     if let Some(name) = name {
         let one = found.len() == 1;
         let tensor = found.remove(&name).or_else(|| found.pop_first().filter(|_| one).map(|(_, tensor)| tensor));
-        let missing = || Error::new(Code::InputName, text, format!("the file has several tensors, none of them {name:?}"));
+        let missing =
+            || Error::new(Code::InputName, text, format!("the file has several tensors, none of them {name:?}"));
         return Ok(vec![(name.clone(), tensor.ok_or_else(missing)?)]);
     }
     let unnamed = |found: &Named<u32>| found.keys().all(|key| !wanted.iter().any(|(name, _)| name == key));
@@ -87,7 +89,8 @@ fn fit(role: Role, name: &str, shape: &Shape, tensor: Tensor<u32>, reshape: bool
     let found = tensor.shape().clone();
     let reshaped = Tensor::new(shape.clone(), tensor.data().to_vec()).filter(|_| reshape);
     reshaped.ok_or_else(|| {
-        let help = if !reshape && found.elements() == shape.elements() { "; --reshape reads it so, row-major" } else { "" };
+        let help =
+            if !reshape && found.elements() == shape.elements() { "; --reshape reads it so, row-major" } else { "" };
         format!("the {} {name:?} has shape {shape}, the file has {found}{help}", role.word())
     })
 }

@@ -78,7 +78,8 @@ impl Placed<'_> {
 
     /// Every parameter, by its own name, in `file`.
     fn parameters_in(&self, file: &str) -> Json {
-        let entry = |(name, tensor): (&String, &Tensor<u32>)| (name.clone(), encode_in_file(tensor.shape(), file, name));
+        let entry =
+            |(name, tensor): (&String, &Tensor<u32>)| (name.clone(), encode_in_file(tensor.shape(), file, name));
         Json::Object(self.model.parameters.iter().map(entry).collect())
     }
 }
@@ -88,7 +89,8 @@ impl Certificate<'_> {
     pub fn stage(&self, path: &Path, staged: &mut Staged) -> Result<(), Error> {
         let beside = path.with_extension("safetensors");
         let file = beside.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut placed = Placed { file: file.clone(), inline_limit: self.inline_limit, large: Named::new(), model: self.model };
+        let mut placed =
+            Placed { file: file.clone(), inline_limit: self.inline_limit, large: Named::new(), model: self.model };
         let mut files = Vec::new();
         let parameters = match self.parameter_file {
             Some(shared) => {
@@ -130,7 +132,11 @@ impl Statement {
             Statement::Forward { abs, rel, slack } => {
                 let exact = |value: &Exact| Json::string(value.to_string());
                 let tolerance = [("abs", exact(abs)), ("rel", exact(rel)), ("slack", exact(slack))];
-                Json::object([("kind", Json::string("forward")), ("tolerance", Json::object(tolerance)), ("outputs", outputs)])
+                Json::object([
+                    ("kind", Json::string("forward")),
+                    ("tolerance", Json::object(tolerance)),
+                    ("outputs", outputs),
+                ])
             }
             Statement::Exec(execution) => {
                 Json::object([("kind", Json::string("exec")), ("execution", execution.encode()), ("outputs", outputs)])
@@ -143,7 +149,13 @@ impl Statement {
 fn share(path: &PathBuf, bytes: &[u8], staged: &mut Staged) -> Result<String, Error> {
     match fs::read(path) {
         Ok(found) if found == bytes => {}
-        Ok(_) => return Err(Error::new(Code::Write, path.display(), "it is there with other contents than the parameters of the model")),
+        Ok(_) => {
+            return Err(Error::new(
+                Code::Write,
+                path.display(),
+                "it is there with other contents than the parameters of the model",
+            ));
+        }
         Err(_) => {
             crate::files::make_folder(folder_of(path))?;
             staged.add(path, bytes)?;

@@ -71,11 +71,7 @@ impl fmt::Display for Error {
 impl Error {
     /// A fault of the engine at `place`.
     pub fn new(code: Code, place: impl fmt::Display, message: impl Into<String>) -> Self {
-        Error {
-            code: code.id(),
-            place: place.to_string(),
-            message: message.into(),
-        }
+        Error { code: code.id(), place: place.to_string(), message: message.into() }
     }
 
     /// A finding of the kernel about `file`.
@@ -84,19 +80,10 @@ impl Error {
         if let Some((id, op)) = finding.node {
             place += &format!("  node {id} ({op})");
         }
-        let facts = [
-            ("declared", &finding.claimed),
-            ("inferred", &finding.derived),
-        ];
-        let facts: String = facts
-            .into_iter()
-            .filter_map(|(name, value)| Some(format!("; {name} {}", value.as_ref()?)))
-            .collect();
-        Error {
-            code: finding.code.id(),
-            place,
-            message: finding.message.clone() + &facts,
-        }
+        let facts = [("declared", &finding.claimed), ("inferred", &finding.derived)];
+        let facts: String =
+            facts.into_iter().filter_map(|(name, value)| Some(format!("; {name} {}", value.as_ref()?))).collect();
+        Error { code: finding.code.id(), place, message: finding.message.clone() + &facts }
     }
 
     /// A node of the graph in `file` that has no value in a reading.
@@ -111,10 +98,6 @@ impl From<ImportError> for Error {
         let at = error.place();
         let place = [at.file.as_str(), at.place.as_str()];
         let place: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
-        Error {
-            code: error.code(),
-            place: place.join(": "),
-            message: format!("{}: {}", error.title(), at.what),
-        }
+        Error { code: error.code(), place: place.join(": "), message: format!("{}: {}", error.title(), at.what) }
     }
 }

@@ -33,7 +33,9 @@ impl Staged {
     pub fn commit(self) -> Result<(), Error> {
         for (file, path) in self.0 {
             let persisted = file.persist(&path);
-            persisted.map_err(|error| Error::new(Code::Write, path.display(), format!("it cannot be written: {}", error.error)))?;
+            persisted.map_err(|error| {
+                Error::new(Code::Write, path.display(), format!("it cannot be written: {}", error.error))
+            })?;
         }
         Ok(())
     }
@@ -48,7 +50,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 
 /// The folder with all its parents, made where it is not there.
 pub fn make_folder(path: &Path) -> Result<(), Error> {
-    fs::create_dir_all(path).map_err(|error| Error::new(Code::Write, path.display(), format!("the folder cannot be made: {error}")))
+    fs::create_dir_all(path)
+        .map_err(|error| Error::new(Code::Write, path.display(), format!("the folder cannot be made: {error}")))
 }
 
 /// The folder that `path` is in.
@@ -74,15 +77,24 @@ pub fn tensors(path: &Path, named: &Named<u32>) -> Result<Vec<u8>, Error> {
     match extension {
         "npy" => match named.values().next() {
             Some(tensor) if named.len() == 1 => Ok(npy(tensor)),
-            _ => Err(Error::new(Code::Kind, path.display(), format!("an npy file holds one tensor, there are {}", named.len()))),
+            _ => Err(Error::new(
+                Code::Kind,
+                path.display(),
+                format!("an npy file holds one tensor, there are {}", named.len()),
+            )),
         },
         "npz" => Ok(npz(named)),
         "safetensors" => safetensors(named),
         "json" => {
-            let entries = named.iter().map(|(name, tensor)| (name.clone(), tl_kernel::cert::tensor::encode_inline(tensor)));
+            let entries =
+                named.iter().map(|(name, tensor)| (name.clone(), tl_kernel::cert::tensor::encode_inline(tensor)));
             Ok(pretty(&Json::Object(entries.collect())).into_bytes())
         }
-        other => Err(Error::new(Code::Kind, path.display(), format!("the extension {other:?} is none of npy, npz, safetensors, json"))),
+        other => Err(Error::new(
+            Code::Kind,
+            path.display(),
+            format!("the extension {other:?} is none of npy, npz, safetensors, json"),
+        )),
     }
 }
 
@@ -169,7 +181,9 @@ const WIDTH: usize = 160;
 fn lay_out(json: &Json, depth: usize, text: &mut String) {
     let compact = json.to_string();
     let entries: Vec<(String, &Json)> = match json {
-        Json::Object(entries) => entries.iter().map(|(key, value)| (format!("{}: ", Json::string(key)), value)).collect(),
+        Json::Object(entries) => {
+            entries.iter().map(|(key, value)| (format!("{}: ", Json::string(key)), value)).collect()
+        }
         Json::Array(items) => items.iter().map(|value| (String::new(), value)).collect(),
         _ => Vec::new(),
     };

@@ -24,10 +24,7 @@ const PARALLEL: usize = 1 << 17;
 
 /// The schedule that the engine runs fastest: sixteen interleaved chains, folded in halves, the bias last, no fused multiply-add.
 pub fn default_schedule() -> Schedule {
-    let order = Order::Lanes {
-        width: LANES,
-        combine: Combine::Halving,
-    };
+    let order = Order::Lanes { width: LANES, combine: Combine::Halving };
     Schedule::new(order, false, BiasPosition::Last)
 }
 
@@ -279,12 +276,7 @@ impl Context for Hardware32 {
         self.schedule.reduce(terms.len(), None, &Terms(terms))
     }
 
-    fn dots(
-        &self,
-        left: &Rows<'_, f32>,
-        right: &Rows<'_, f32>,
-        bias: Option<&[f32]>,
-    ) -> Result<Vec<f32>, EvalError> {
+    fn dots(&self, left: &Rows<'_, f32>, right: &Rows<'_, f32>, bias: Option<&[f32]>) -> Result<Vec<f32>, EvalError> {
         let (terms, rows, columns) = (left.terms(), left.rows(), right.rows());
         let weights = gathered(right, 0, columns);
         let mut out = vec![0.0; rows * columns];

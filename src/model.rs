@@ -43,11 +43,15 @@ impl Model {
     /// A model of a graph and parameters, which must be those that the graph asks for.
     pub fn new(path: &Path, graph: Graph, parameters: Named<u32>) -> Result<Self, Error> {
         let graph = graph.check("/graph", &limits()).map_err(|finding| Error::found(path, &finding))?;
-        let fault = |name: &str, message: String| Error::new(Code::ModelFile, format!("{} parameter {name:?}", path.display()), message);
+        let fault = |name: &str, message: String| {
+            Error::new(Code::ModelFile, format!("{} parameter {name:?}", path.display()), message)
+        };
         for (name, shape) in graph.constants() {
             match parameters.get(name) {
                 Some(tensor) if tensor.shape() == shape => {}
-                Some(tensor) => return Err(fault(name, format!("it has shape {}, the graph asks for {shape}", tensor.shape()))),
+                Some(tensor) => {
+                    return Err(fault(name, format!("it has shape {}, the graph asks for {shape}", tensor.shape())));
+                }
                 None => return Err(fault(name, "it is missing".into())),
             }
         }
@@ -63,7 +67,8 @@ impl Model {
             let imported = tl_import::import_onnx(path, options)?;
             return Model::new(path, imported.graph, imported.parameters);
         }
-        let bytes = fs::read(path).map_err(|error| Error::new(Code::Read, path.display(), format!("it cannot be read: {error}")))?;
+        let bytes = fs::read(path)
+            .map_err(|error| Error::new(Code::Read, path.display(), format!("it cannot be read: {error}")))?;
         let (graph, file) = decode(&bytes).map_err(|finding| Error::found(path, &finding))?;
         let parameters = match file {
             None => Named::new(),
@@ -85,14 +90,13 @@ impl Model {
 
     /// Stages the graph file at `path` and its parameters beside it, under the same name with `.safetensors`.
     pub fn save(&self, path: &Path, staged: &mut Staged) -> Result<(), Error> {
-        let mut entries = vec![
-            ("format".to_string(), Json::string(FORMAT)),
-            ("graph".to_string(), self.graph.graph().encode()),
-        ];
+        let mut entries =
+            vec![("format".to_string(), Json::string(FORMAT)), ("graph".to_string(), self.graph.graph().encode())];
         if !self.parameters.is_empty() {
             let file = path.with_extension("safetensors");
             staged.add(&file, &safetensors(&self.parameters)?)?;
-            entries.push(("parameters".to_string(), Json::string(file.file_name().unwrap_or_default().to_string_lossy())));
+            entries
+                .push(("parameters".to_string(), Json::string(file.file_name().unwrap_or_default().to_string_lossy())));
         }
         staged.add(path, pretty(&Json::Object(entries)).as_bytes())
     }
@@ -103,7 +107,11 @@ fn decode(bytes: &[u8]) -> Result<(Graph, Option<String>), Diagnostic> {
     let mut object = Cursor::root(parse(bytes)?).object()?;
     let format = object.take("format")?.string()?;
     if format != FORMAT {
-        return Err(Diagnostic::new(Finding::UnknownFormat, "/format", format!("a graph file is of format {FORMAT:?}, not {format:?}")));
+        return Err(Diagnostic::new(
+            Finding::UnknownFormat,
+            "/format",
+            format!("a graph file is of format {FORMAT:?}, not {format:?}"),
+        ));
     }
     let graph = Graph::decode(object.take("graph")?, &limits())?;
     let file = object.optional("parameters").map(Cursor::string).transpose()?;

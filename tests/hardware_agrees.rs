@@ -27,8 +27,22 @@ impl Random {
     /// Any word: special ones, all exponents, or magnitudes around 1.
     fn word(&mut self, wild: bool) -> u32 {
         const SPECIAL: [u32; 16] = [
-            0, 0x8000_0000, 1, 0x8000_0001, 0x007f_ffff, 0x807f_ffff, 0x0080_0000, 0x7f7f_ffff, 0xff7f_ffff, 0x7f80_0000, 0xff80_0000, 0x7fc0_0000,
-            0x7fa0_0001, 0xffc1_2345, 0x3f80_0000, 0xbf80_0000,
+            0,
+            0x8000_0000,
+            1,
+            0x8000_0001,
+            0x007f_ffff,
+            0x807f_ffff,
+            0x0080_0000,
+            0x7f7f_ffff,
+            0xff7f_ffff,
+            0x7f80_0000,
+            0xff80_0000,
+            0x7fc0_0000,
+            0x7fa0_0001,
+            0xffc1_2345,
+            0x3f80_0000,
+            0xbf80_0000,
         ];
         let bits = self.next() as u32;
         match (wild, self.below(4)) {
@@ -70,7 +84,11 @@ fn schedules(n: usize, random: &mut Random) -> Vec<Schedule> {
     let mut schedules = Vec::new();
     for order in orders {
         for fma in [false, true] {
-            for (start, bias) in [(Start::FirstTerm, BiasPosition::Last), (Start::Zero, BiasPosition::Last), (Start::FirstTerm, BiasPosition::First)] {
+            for (start, bias) in [
+                (Start::FirstTerm, BiasPosition::Last),
+                (Start::Zero, BiasPosition::Last),
+                (Start::FirstTerm, BiasPosition::First),
+            ] {
                 schedules.push(Schedule { order: order.clone(), fma, start, bias });
             }
         }
@@ -121,24 +139,40 @@ fn sums_and_dots_agree_under_every_schedule() {
             for wild in [false, true] {
                 let terms = random.words(n, wild);
                 let (found, right) = (hardware.sum(&floats(&terms)).unwrap(), model.sum(&terms).unwrap());
-                assert!(same(found, right), "sum {schedule:?} of {terms:08x?}: {:08x}, not {right:08x}", found.to_bits());
+                assert!(
+                    same(found, right),
+                    "sum {schedule:?} of {terms:08x?}: {:08x}, not {right:08x}",
+                    found.to_bits()
+                );
 
                 let (pool, weights, bias) = (random.words(40, wild), random.words(3 * n, wild), random.words(3, wild));
                 let mut cell = |_| if random.below(5) == 0 { PADDING } else { random.below(40) as u32 };
                 let index: Vec<u32> = (0..2 * n).map(&mut cell).collect();
                 let (float_pool, float_weights, float_bias) = (floats(&pool), floats(&weights), floats(&bias));
-                let rows = |n: usize| if n == 0 { (Rows::empty(2), Rows::empty(3)) } else {
-                    (Rows::gathered(&pool, 2, n, index.clone()).unwrap(), Rows::contiguous(&weights, n))
+                let rows = |n: usize| {
+                    if n == 0 {
+                        (Rows::empty(2), Rows::empty(3))
+                    } else {
+                        (Rows::gathered(&pool, 2, n, index.clone()).unwrap(), Rows::contiguous(&weights, n))
+                    }
                 };
-                let float_rows = |n: usize| if n == 0 { (Rows::empty(2), Rows::empty(3)) } else {
-                    (Rows::gathered(&float_pool, 2, n, index.clone()).unwrap(), Rows::contiguous(&float_weights, n))
+                let float_rows = |n: usize| {
+                    if n == 0 {
+                        (Rows::empty(2), Rows::empty(3))
+                    } else {
+                        (Rows::gathered(&float_pool, 2, n, index.clone()).unwrap(), Rows::contiguous(&float_weights, n))
+                    }
                 };
                 for with_bias in [false, true] {
                     let ((x, w), (fx, fw)) = (rows(n), float_rows(n));
                     let right = model.dots(&x, &w, with_bias.then_some(&bias[..])).unwrap();
                     let found = hardware.dots(&fx, &fw, with_bias.then_some(&float_bias[..])).unwrap();
-                    let agree = found.len() == right.len() && found.iter().zip(&right).all(|(&found, &right)| same(found, right));
-                    assert!(agree, "dots {schedule:?}, pool {pool:08x?}, index {index:?}, weights {weights:08x?}: {found:?}, not {right:08x?}");
+                    let agree = found.len() == right.len()
+                        && found.iter().zip(&right).all(|(&found, &right)| same(found, right));
+                    assert!(
+                        agree,
+                        "dots {schedule:?}, pool {pool:08x?}, index {index:?}, weights {weights:08x?}: {found:?}, not {right:08x?}"
+                    );
                 }
             }
         }
@@ -149,9 +183,12 @@ fn sums_and_dots_agree_under_every_schedule() {
 fn products_large_enough_for_threads_agree() {
     let mut random = Random(3);
     for (rows, terms, columns) in [(1, 700, 200), (37, 70, 60), (2, 4000, 17)] {
-        let (x, w, b) = (random.words(rows * terms, false), random.words(columns * terms, false), random.words(columns, false));
+        let (x, w, b) =
+            (random.words(rows * terms, false), random.words(columns * terms, false), random.words(columns, false));
         let (hardware, model) = readings(&default_schedule());
-        let found = hardware.dots(&Rows::contiguous(&floats(&x), terms), &Rows::contiguous(&floats(&w), terms), Some(&floats(&b))).unwrap();
+        let found = hardware
+            .dots(&Rows::contiguous(&floats(&x), terms), &Rows::contiguous(&floats(&w), terms), Some(&floats(&b)))
+            .unwrap();
         let right = model.dots(&Rows::contiguous(&x, terms), &Rows::contiguous(&w, terms), Some(&b)).unwrap();
         assert!(found.iter().zip(&right).all(|(&found, &right)| same(found, right)), "{rows} {terms} {columns}");
     }
@@ -173,8 +210,10 @@ fn whole_graph(name: &str, seed: u64) -> (tl::Model, Named<u32>) {
 }
 
 fn evaluated<C: Context>(model: &tl::Model, context: &C, inputs: &Named<u32>) -> Named<C::Value> {
-    let inputs: BTreeMap<String, Tensor<C::Value>> =
-        inputs.iter().map(|(name, tensor)| (name.clone(), tensor.try_map(|&word| context.datum(word)).unwrap())).collect();
+    let inputs: BTreeMap<String, Tensor<C::Value>> = inputs
+        .iter()
+        .map(|(name, tensor)| (name.clone(), tensor.try_map(|&word| context.datum(word)).unwrap()))
+        .collect();
     evaluate(&model.graph, |_| context, &model.parameters, &inputs, |_, _| ()).unwrap()
 }
 
@@ -188,7 +227,10 @@ fn whole_graphs_agree() {
             let (found, right) = (evaluated(&model, &hardware, &inputs), evaluated(&model, &reference, &inputs));
             for (output, right) in &right {
                 let found = found[output].data();
-                assert!(found.iter().zip(right.data()).all(|(&found, &right)| same(found, right)), "{name} {seed} {output}");
+                assert!(
+                    found.iter().zip(right.data()).all(|(&found, &right)| same(found, right)),
+                    "{name} {seed} {output}"
+                );
             }
         }
     }
@@ -198,7 +240,20 @@ fn whole_graphs_agree() {
 #[test]
 fn random_graphs_agree() {
     const UNARY: [&str; 14] = [
-        "relu", "exp", "log", "sqrt", "rsqrt", "reciprocal", "tanh", "sigmoid", "neg", "silu", "mish", "erf", "sin", "cos",
+        "relu",
+        "exp",
+        "log",
+        "sqrt",
+        "rsqrt",
+        "reciprocal",
+        "tanh",
+        "sigmoid",
+        "neg",
+        "silu",
+        "mish",
+        "erf",
+        "sin",
+        "cos",
     ];
     let mut random = Random(8);
     for seed in 0..60u64 {
@@ -213,9 +268,17 @@ fn random_graphs_agree() {
             let other = random.below(id);
             let node = match random.below(4) {
                 0 => format!(r#"{{"op":"{}","parents":[{last}],"shape":{shape}}}"#, UNARY[random.below(14)]),
-                1 => format!(r#"{{"op":"{}","parents":[{last},{other}],"shape":{shape}}}"#, ["add", "sub", "mul", "div", "max", "min", "pow"][random.below(7)]),
-                2 => format!(r#"{{"op":"{}","attributes":{{"axis":1}},"parents":[{last}],"shape":{shape}}}"#, ["softmax", "log_softmax"][random.below(2)]),
-                _ => format!(r#"{{"op":"layer_norm","attributes":{{"axis":1,"epsilon":"1e-5"}},"parents":[{last}],"shape":{shape}}}"#),
+                1 => format!(
+                    r#"{{"op":"{}","parents":[{last},{other}],"shape":{shape}}}"#,
+                    ["add", "sub", "mul", "div", "max", "min", "pow"][random.below(7)]
+                ),
+                2 => format!(
+                    r#"{{"op":"{}","attributes":{{"axis":1}},"parents":[{last}],"shape":{shape}}}"#,
+                    ["softmax", "log_softmax"][random.below(2)]
+                ),
+                _ => format!(
+                    r#"{{"op":"layer_norm","attributes":{{"axis":1,"epsilon":"1e-5"}},"parents":[{last}],"shape":{shape}}}"#
+                ),
             };
             nodes.push(node);
             last = id;
@@ -225,7 +288,9 @@ fn random_graphs_agree() {
         let cursor = tl_kernel::cert::json::Cursor::root(tl_kernel::cert::json::parse(text.as_bytes()).unwrap());
         let graph = tl_kernel::ir::Graph::decode(cursor, &Limits::default()).unwrap();
         let model = tl::Model::new(std::path::Path::new("random"), graph, Named::new()).unwrap();
-        let tensor = |random: &mut Random| Tensor::new(Shape::new(vec![2, length]).unwrap(), random.words(2 * length, seed % 2 == 0)).unwrap();
+        let tensor = |random: &mut Random| {
+            Tensor::new(Shape::new(vec![2, length]).unwrap(), random.words(2 * length, seed % 2 == 0)).unwrap()
+        };
         let inputs = Named::from([("x".into(), tensor(&mut random)), ("y".into(), tensor(&mut random))]);
         let schedules = schedules(length, &mut random);
         let schedule = match seed % 3 {
@@ -236,7 +301,11 @@ fn random_graphs_agree() {
         let (found, right) = (evaluated(&model, &hardware, &inputs), evaluated(&model, &reference, &inputs));
         for (output, right) in &right {
             for (position, (&found, &right)) in found[output].data().iter().zip(right.data()).enumerate() {
-                assert!(same(found, right), "graph {seed} node {output} position {position}: {:08x}, not {right:08x}\n{text}", found.to_bits());
+                assert!(
+                    same(found, right),
+                    "graph {seed} node {output} position {position}: {:08x}, not {right:08x}\n{text}",
+                    found.to_bits()
+                );
             }
         }
     }

@@ -136,14 +136,22 @@ impl Certify {
         Ok(())
     }
 
-    fn forward(&self, model: &Model, inputs: &[Named<u32>], outputs: &[Named<u32>], notes: &mut String) -> Result<Statement, Error> {
+    fn forward(
+        &self,
+        model: &Model,
+        inputs: &[Named<u32>],
+        outputs: &[Named<u32>],
+        notes: &mut String,
+    ) -> Result<Statement, Error> {
         let part = |option, text: &Option<String>| text.as_deref().map(|text| parse_exact(option, text)).transpose();
         let slack = parse_exact("--slack", &self.slack)?;
         let (abs, rel) = match (part("--abs", &self.abs)?, part("--rel", &self.rel)?) {
             (None, None) => {
                 let worst = worst_error(model, inputs, outputs)?;
                 let abs = decimal(&worst.to_rational(), 2, true);
-                *notes += &format!("note: no tolerance is given; the smallest absolute one of two digits that holds is {abs}\n");
+                *notes += &format!(
+                    "note: no tolerance is given; the smallest absolute one of two digits that holds is {abs}\n"
+                );
                 let abs = Exact::parse(&abs).map_err(|error| Error::new(Code::Evaluation, "the worst error", error))?;
                 (abs, Exact::integer(0))
             }
@@ -155,7 +163,7 @@ impl Certify {
     /// Runs the checker on what was written.
     fn check(&self, text: &mut String, notes: &mut String) -> u8 {
         let started = Instant::now();
-        let settings = Settings { limits: Limits::default(), model: None, batch: 1, jobs: threads() };
+        let settings = Settings { limits: Limits::default(), model: None, jobs: threads() };
         let judged = judge(&self.certificate, &settings);
         let path = self.certificate.display();
         let code = match &judged {
@@ -195,7 +203,8 @@ fn executed(model: &Model, case: &Named<u32>, schedule: &Schedule) -> Result<Nam
     const NAN: u32 = 0x7fc0_0000;
     let hardware = Hardware32::new(schedule.clone());
     let outputs = real_inputs(&hardware, case).and_then(|inputs| {
-        evaluate(&model.graph, |_| &hardware, &model.parameters, &inputs, |_, _| ()).map_err(|located| Error::at_node(&model.path, &located))
+        evaluate(&model.graph, |_| &hardware, &model.parameters, &inputs, |_, _| ())
+            .map_err(|located| Error::at_node(&model.path, &located))
     })?;
     let word = |x: &f32| Ok::<u32, Error>(if x.is_nan() { NAN } else { x.to_bits() });
     outputs.into_iter().map(|(name, tensor)| Ok((name, tensor.try_map(word)?))).collect()
@@ -203,7 +212,9 @@ fn executed(model: &Model, case: &Named<u32>, schedule: &Schedule) -> Result<Nam
 
 fn real_inputs<C: Context>(context: &C, case: &Named<u32>) -> Result<Named<C::Value>, Error> {
     let datum = |error: EvalError| Error::new(Code::Evaluation, "an input", error.to_string());
-    case.iter().map(|(name, tensor)| Ok((name.clone(), tensor.try_map(|&word| context.datum(word)).map_err(datum)?))).collect()
+    case.iter()
+        .map(|(name, tensor)| Ok((name.clone(), tensor.try_map(|&word| context.datum(word)).map_err(datum)?)))
+        .collect()
 }
 
 /// An upper bound of the largest |y − s| over all cases, known to within 1 part in 1,000 of itself, or to 4096 bits.
@@ -211,7 +222,9 @@ fn worst_error(model: &Model, inputs: &[Named<u32>], outputs: &[Named<u32>]) -> 
     let mut precision = 128;
     loop {
         match worst_error_at(model, inputs, outputs, precision) {
-            Ok((worst, radius)) if worst.is_zero() || radius.scaled(10) <= worst || precision >= 4096 => return Ok(worst),
+            Ok((worst, radius)) if worst.is_zero() || radius.scaled(10) <= worst || precision >= 4096 => {
+                return Ok(worst);
+            }
             Err(error) if precision >= 4096 || error.1 => return Err(error.0),
             _ => precision *= 2,
         }
@@ -238,7 +251,8 @@ fn worst_error_at(
             let balls: &[Ball] = exact.get(name).map_or(&[], |tensor| tensor.data());
             for (position, (&word, ball)) in recorded.data().iter().zip(balls).enumerate() {
                 let Some(y) = Dyadic::from_binary32(word) else {
-                    let place = format!("case {case}, output {name:?}, index {:?}", recorded.shape().index_of(position));
+                    let place =
+                        format!("case {case}, output {name:?}, index {:?}", recorded.shape().index_of(position));
                     return Err((Error::new(Code::NotFinite, place, format!("the word {word:08x}")), true));
                 };
                 let error = y.sub(ball.mid()).abs().add(&ball.rad());

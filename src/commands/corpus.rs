@@ -64,11 +64,21 @@ impl Corpus {
                 if !exits.contains(&found.exit) {
                     problem = Some(format!("exit {} does not belong in {folder}", found.exit));
                 }
-                let verdict = ["ACCEPTED", "REJECTED", "DECLINED", "TROUBLE"].get(usize::from(found.exit)).copied().unwrap_or("?");
+                let verdict = ["ACCEPTED", "REJECTED", "DECLINED", "TROUBLE"]
+                    .get(usize::from(found.exit))
+                    .copied()
+                    .unwrap_or("?");
                 let name = path.file_stem().unwrap_or_default().to_string_lossy();
                 let code = found.code.as_deref().unwrap_or("-");
                 let mark = if problem.is_none() { "ok" } else { "NOT AS EXPECTED" };
-                rows.push([format!("{folder}/{name}"), claim, verdict.into(), code.into(), format!("{seconds:.2}"), mark.into()]);
+                rows.push([
+                    format!("{folder}/{name}"),
+                    claim,
+                    verdict.into(),
+                    code.into(),
+                    format!("{seconds:.2}"),
+                    mark.into(),
+                ]);
                 if let Some(problem) = problem {
                     wrong += 1;
                     *notes += &format!("not as expected: {}\n  {problem}\n", path.display());
@@ -76,7 +86,11 @@ impl Corpus {
             }
         }
         if rows.is_empty() {
-            return Err(Error::new(Code::Corpus, self.folder.display(), "no certificate (.json) is in accept, reject or decline"));
+            return Err(Error::new(
+                Code::Corpus,
+                self.folder.display(),
+                "no certificate (.json) is in accept, reject or decline",
+            ));
         }
         *text += &table(&rows);
         *text += &format!("{} certificates, {} as expected, {wrong} not\n", rows.len(), rows.len() - wrong);
@@ -89,7 +103,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     if !folder.exists() {
         return Ok(Vec::new());
     }
-    let unreadable = |error: std::io::Error| Error::new(Code::Read, folder.display(), format!("it cannot be read: {error}"));
+    let unreadable =
+        |error: std::io::Error| Error::new(Code::Read, folder.display(), format!("it cannot be read: {error}"));
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         paths.push(entry.map_err(unreadable)?.path());
@@ -101,7 +116,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// Makes the reference parameters that the certificate names and that are not there.
 fn generate_missing(path: &Path) -> Result<(), Error> {
-    let Ok(document) = fs::read(path).map_err(drop).and_then(|bytes| decode(&bytes, &Limits::default()).map_err(drop)) else {
+    let Ok(document) = fs::read(path).map_err(drop).and_then(|bytes| decode(&bytes, &Limits::default()).map_err(drop))
+    else {
         return Ok(()); // a certificate that is to be rejected
     };
     for (relative, _) in document.files() {
@@ -132,7 +148,9 @@ fn expectation(path: &Path, folder: &str, bless: bool) -> Result<Outcome, Error>
     match fs::read_to_string(&file) {
         Ok(text) => Outcome::parse(&text).map_err(|message| Error::new(Code::Corpus, file.display(), message)),
         Err(_) if bless => Ok(Outcome { run: usual, ..Outcome::default() }),
-        Err(error) => Err(Error::new(Code::Corpus, file.display(), format!("it cannot be read: {error} (BLESS=1 writes it)"))),
+        Err(error) => {
+            Err(Error::new(Code::Corpus, file.display(), format!("it cannot be read: {error} (BLESS=1 writes it)")))
+        }
     }
 }
 
@@ -181,7 +199,13 @@ fn perform(folder: &Path, run: &str) -> Outcome {
 fn difference(expected: &Outcome, found: &Outcome) -> Option<String> {
     if expected.exit != found.exit || expected.code != found.code {
         let code = |outcome: &Outcome| outcome.code.clone().unwrap_or_else(|| "no code".into());
-        return Some(format!("expected exit {} ({}), found {} ({})", expected.exit, code(expected), found.exit, code(found)));
+        return Some(format!(
+            "expected exit {} ({}), found {} ({})",
+            expected.exit,
+            code(expected),
+            found.exit,
+            code(found)
+        ));
     }
     let (expected, found) = (&expected.stdout, &found.stdout);
     (expected != found).then(|| format!("standard output\n  expected {expected:?}\n  found    {found:?}"))

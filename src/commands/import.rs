@@ -22,7 +22,11 @@ pub(super) struct Import {
 impl Import {
     pub(super) fn run(&self, text: &mut String) -> Result<u8, Error> {
         if !is_onnx(&self.model.model) {
-            return Err(Error::new(Code::ModelFile, self.model.model.display(), "only .onnx and .onnx.gz files are imported"));
+            return Err(Error::new(
+                Code::ModelFile,
+                self.model.model.display(),
+                "only .onnx and .onnx.gz files are imported",
+            ));
         }
         let model = self.model.load()?;
         let name = self.model.model.file_name().unwrap_or_default().to_string_lossy();
@@ -66,6 +70,7 @@ pub(super) fn summary(model: &Model) -> String {
 /// The number with a comma after every third digit from the right.
 fn grouped(n: u64) -> String {
     let digits = n.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
     groups.join(",")
 }

@@ -87,7 +87,12 @@ impl ModelArguments {
             let (name, file) = text
                 .split_once('=')
                 .ok_or_else(|| Error::new(Code::Usage, "--bind", format!("{text:?} is not NAME=FILE")))?;
-            bindings.insert(name.to_string(), tl_import::read_array(file, None)?);
+            let arrays = tl_import::read_arrays(file)?;
+            let [array] = <[_; 1]>::try_from(arrays.into_values().collect::<Vec<_>>()).map_err(|arrays| {
+                let message = format!("{file} holds {} arrays, an input is bound to a file of one", arrays.len());
+                Error::new(Code::Usage, "--bind", message)
+            })?;
+            bindings.insert(name.to_string(), array);
         }
         Ok(ImportOptions { batch: self.batch, dimensions, bindings, ..ImportOptions::default() })
     }
@@ -126,7 +131,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
 }
 
 fn schema(text: &mut String) -> Result<u8, Error> {
-    let schema = tl_kernel::cert::schema::schema().map_err(|finding| Error::new(Code::Usage, "the schema", finding.to_string()))?;
+    let schema = tl_kernel::cert::schema::schema()
+        .map_err(|finding| Error::new(Code::Usage, "the schema", finding.to_string()))?;
     *text += &crate::files::pretty(&schema);
     Ok(DONE)
 }

@@ -108,9 +108,9 @@ impl Run {
         };
         let outputs = self.outputs(&model, case, radius)?;
         match &outputs {
-            Outputs::Words(words) => print(text, words, self.all, |word| {
-                format!("{word:08x}  {:?}", f32::from_bits(*word))
-            }),
+            Outputs::Words(words) => {
+                print(text, words, self.all, |word| format!("{word:08x}  {:?}", f32::from_bits(*word)))
+            }
             Outputs::Text(texts) => print(text, texts, self.all, |text| shortened(text)),
         }
         if let Some(path) = &self.output {
@@ -127,8 +127,12 @@ impl Run {
                 let value = read(model, &Hardware32::new(schedule), case)?;
                 map(value, |x| x.to_bits()).map(Outputs::Words)
             }
-            Semantics::Binary32 => read(model, &Binary32::new(Environment::default(), schedule), case).map(Outputs::Words),
-            Semantics::Rational => map(read(model, &Rational, case)?, |x| x.to_rational().to_string()).map(Outputs::Text),
+            Semantics::Binary32 => {
+                read(model, &Binary32::new(Environment::default(), schedule), case).map(Outputs::Words)
+            }
+            Semantics::Rational => {
+                map(read(model, &Rational, case)?, |x| x.to_rational().to_string()).map(Outputs::Text)
+            }
             Semantics::Real(bits) => map(read(model, &Real::new(bits), case)?, ball_text).map(Outputs::Text),
             Semantics::Interval(bits) => interval(model, case, bits, &radius).map(Outputs::Text),
         }
@@ -144,7 +148,9 @@ impl Run {
                 };
                 Ok(pretty(&Json::Object(texts.iter().map(entry).collect())).into_bytes())
             }
-            Outputs::Text(_) => Err(Error::new(Code::Kind, path.display(), "values of this reading are written to .json only")),
+            Outputs::Text(_) => {
+                Err(Error::new(Code::Kind, path.display(), "values of this reading are written to .json only"))
+            }
         }
     }
 }

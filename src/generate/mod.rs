@@ -36,7 +36,8 @@ pub const NAMES: &[&str] = &["mlp", "mnist_cnn", "attention", "conv_groups"];
 
 /// The reference model of this name.
 pub fn reference(name: &str) -> Result<Reference, Error> {
-    let unknown = || Error::new(Code::Usage, name, format!("no reference model has this name, but {}", NAMES.join(", ")));
+    let unknown =
+        || Error::new(Code::Usage, name, format!("no reference model has this name, but {}", NAMES.join(", ")));
     let build = models::recipe(name).ok_or_else(unknown)?;
     let (graph, parameters, inputs) = build.finish();
     Ok(Reference { model: Model::new(Path::new(name), graph, parameters)?, inputs })
@@ -87,7 +88,8 @@ mod tests {
     #[test]
     fn the_generator_is_splitmix64() {
         // The first outputs for the state 0 are published with the algorithm (Vigna, splitmix64.c).
-        for (counter, output) in [(1, 0xe220_a839_7b1d_cdafu64), (2, 0x6e78_9e6a_a1b9_65f4), (3, 0x06c4_5d18_8009_454f)] {
+        for (counter, output) in [(1, 0xe220_a839_7b1d_cdafu64), (2, 0x6e78_9e6a_a1b9_65f4), (3, 0x06c4_5d18_8009_454f)]
+        {
             assert_eq!(draw(counter), (output >> 40) as u32);
         }
     }

@@ -5,8 +5,9 @@ use tl_kernel::ir::evaluate::Named;
 use tl_kernel::ir::{Graph, Node, Shape, Tensor};
 use tl_kernel::number::Exact;
 use tl_kernel::spec::{
-    Op, add::Add, constant::Const, conv::Conv, flatten::Flatten, gelu, input::Input, layer_norm::LayerNorm, linear::Linear, matmul::Matmul,
-    max_pool::MaxPool, permute::Permute, relu::Relu, reshape::Reshape, scale::Scale, softmax::Softmax,
+    Op, add::Add, constant::Const, conv::Conv, flatten::Flatten, gelu, input::Input, layer_norm::LayerNorm,
+    linear::Linear, matmul::Matmul, max_pool::MaxPool, permute::Permute, relu::Relu, reshape::Reshape, scale::Scale,
+    softmax::Softmax,
 };
 
 /// The model of this name, complete but for its check.
@@ -184,10 +185,12 @@ fn attention() -> Recipe {
 fn conv_groups() -> Recipe {
     let mut r = Recipe::new(4);
     let x = r.input("x", &[2, 4, 9, 10], Range::Symmetric(0));
-    let first = Conv { stride: vec![1, 2], dilation: vec![2, 1], pad_before: vec![2, 0], pad_after: vec![1, 3], groups: 2 };
+    let first =
+        Conv { stride: vec![1, 2], dilation: vec![2, 1], pad_before: vec![2, 0], pad_after: vec![1, 3], groups: 2 };
     let x = r.conv("conv1", x, &[8, 2, 3, 3], first);
     let x = r.relu(x);
-    let second = Conv { stride: vec![2, 1], dilation: vec![1, 2], pad_before: vec![0, 1], pad_after: vec![1, 0], groups: 8 };
+    let second =
+        Conv { stride: vec![2, 1], dilation: vec![1, 2], pad_before: vec![0, 1], pad_after: vec![1, 0], groups: 8 };
     let x = r.conv("conv2", x, &[16, 1, 2, 2], second);
     r.output("y", x)
 }

@@ -38,22 +38,12 @@ impl Json {
 
     /// An object of these entries.
     pub fn object<const N: usize>(entries: [(&str, Json); N]) -> Json {
-        Json::Object(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key.to_string(), value))
-                .collect(),
-        )
+        Json::Object(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
     }
 
     /// An array of integers.
     pub fn integers(values: &[usize]) -> Json {
-        Json::Array(
-            values
-                .iter()
-                .map(|&n| Json::Integer(i64::try_from(n).unwrap_or(i64::MAX)))
-                .collect(),
-        )
+        Json::Array(values.iter().map(|&n| Json::Integer(i64::try_from(n).unwrap_or(i64::MAX))).collect())
     }
 }
 
@@ -160,10 +150,7 @@ pub struct Cursor {
 impl Cursor {
     /// The root of a document.
     pub fn root(json: Json) -> Self {
-        Cursor {
-            json,
-            pointer: String::new(),
-        }
+        Cursor { json, pointer: String::new() }
     }
 
     /// Where this value stands (RFC 6901).
@@ -180,11 +167,7 @@ impl Cursor {
             Json::Array(_) => "an array",
             Json::Object(_) => "an object",
         };
-        Diagnostic::new(
-            Code::WrongType,
-            &self.pointer,
-            format!("expected {expected}, found {found}"),
-        )
+        Diagnostic::new(Code::WrongType, &self.pointer, format!("expected {expected}, found {found}"))
     }
 
     /// The string here.
@@ -219,8 +202,7 @@ impl Cursor {
     /// The exact number in the string here.
     pub fn exact(self) -> Result<Exact, Diagnostic> {
         let pointer = self.pointer.clone();
-        Exact::parse(&self.string()?)
-            .map_err(|error| Diagnostic::new(Code::ExactNumber, pointer, error))
+        Exact::parse(&self.string()?).map_err(|error| Diagnostic::new(Code::ExactNumber, pointer, error))
     }
 
     /// The entries of the array here.
@@ -228,14 +210,7 @@ impl Cursor {
         match self.json {
             Json::Array(items) => {
                 let place = |i| format!("{}/{i}", self.pointer);
-                Ok(items
-                    .into_iter()
-                    .enumerate()
-                    .map(|(i, json)| Cursor {
-                        json,
-                        pointer: place(i),
-                    })
-                    .collect())
+                Ok(items.into_iter().enumerate().map(|(i, json)| Cursor { json, pointer: place(i) }).collect())
             }
             _ => Err(self.wrong_type("an array")),
         }
@@ -246,15 +221,9 @@ impl Cursor {
         let Json::Object(entries) = self.json else {
             return Err(self.wrong_type("an object"));
         };
-        let mut object = Object {
-            entries: BTreeMap::new(),
-            pointer: self.pointer,
-        };
+        let mut object = Object { entries: BTreeMap::new(), pointer: self.pointer };
         for (key, json) in entries {
-            let cursor = Cursor {
-                json,
-                pointer: object.place(&key),
-            };
+            let cursor = Cursor { json, pointer: object.place(&key) };
             if object.entries.insert(key.clone(), cursor).is_some() {
                 return Err(Diagnostic::new(
                     Code::DuplicateKey,
@@ -267,6 +236,11 @@ impl Cursor {
     }
 }
 
+/// The pointer to `key` in the object at `pointer` (RFC 6901).
+pub fn below(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
 /// The entries of an object that are still to be decoded.
 #[derive(Debug)]
 pub struct Object {
@@ -276,19 +250,12 @@ pub struct Object {
 
 impl Object {
     fn place(&self, key: &str) -> String {
-        format!(
-            "{}/{}",
-            self.pointer,
-            key.replace('~', "~0").replace('/', "~1")
-        )
+        below(&self.pointer, key)
     }
 
     /// An object without entries in the place of another.
     pub fn empty(place: &Object) -> Self {
-        Object {
-            entries: BTreeMap::new(),
-            pointer: place.pointer.clone(),
-        }
+        Object { entries: BTreeMap::new(), pointer: place.pointer.clone() }
     }
 
     /// Where this object stands.
@@ -298,13 +265,7 @@ impl Object {
 
     /// The value of a required key.
     pub fn take(&mut self, key: &str) -> Result<Cursor, Diagnostic> {
-        let missing = || {
-            Diagnostic::new(
-                Code::MissingKey,
-                &self.pointer,
-                format!("the key {key:?} is required here"),
-            )
-        };
+        let missing = || Diagnostic::new(Code::MissingKey, &self.pointer, format!("the key {key:?} is required here"));
         self.entries.remove(key).ok_or_else(missing)
     }
 
@@ -337,61 +298,30 @@ mod tests {
 
     #[test]
     fn only_one_complete_value_is_a_document() {
-        for bytes in [
-            "",
-            "{",
-            "{} {}",
-            "[1,]",
-            "{\"a\":1}x",
-            "nul",
-            "\"\u{1}\"",
-            "[01]",
-        ] {
-            assert_eq!(
-                parse(bytes.as_bytes()).map_err(|d| d.code),
-                Err(Code::Syntax),
-                "{bytes}"
-            );
+        for bytes in ["", "{", "{} {}", "[1,]", "{\"a\":1}x", "nul", "\"\u{1}\"", "[01]"] {
+            assert_eq!(parse(bytes.as_bytes()).map_err(|d| d.code), Err(Code::Syntax), "{bytes}");
         }
         assert!(parse(b"\"\xff\"").is_err());
         let deep = "[".repeat(10_000) + &"]".repeat(10_000);
-        assert_eq!(
-            parse(deep.as_bytes()).map_err(|d| d.code),
-            Err(Code::Syntax)
-        );
+        assert_eq!(parse(deep.as_bytes()).map_err(|d| d.code), Err(Code::Syntax));
     }
 
     #[test]
     fn what_is_duplicate_or_left_over_is_refused_where_it_stands() {
-        let object =
-            |text: &str| parse(text.as_bytes()).and_then(|json| Cursor::root(json).object());
-        let duplicate = object(r#"{"a/b":1,"a/b":2}"#)
-            .map(|_| ())
-            .map_err(|d| (d.code, d.pointer));
+        let object = |text: &str| parse(text.as_bytes()).and_then(|json| Cursor::root(json).object());
+        let duplicate = object(r#"{"a/b":1,"a/b":2}"#).map(|_| ()).map_err(|d| (d.code, d.pointer));
         assert_eq!(duplicate, Err((Code::DuplicateKey, "/a~1b".to_string())));
-        let left = object(r#"{"a":1}"#)
-            .and_then(Object::finish)
-            .map_err(|d| (d.code, d.pointer));
+        let left = object(r#"{"a":1}"#).and_then(Object::finish).map_err(|d| (d.code, d.pointer));
         assert_eq!(left, Err((Code::UnknownKey, "/a".to_string())));
         for number in ["1.5", "1e2", "99999999999999999999", "-1"] {
-            let decoded =
-                parse(number.as_bytes()).and_then(|json| Cursor::root(json).integer::<u32>());
-            assert_eq!(
-                decoded.map_err(|d| d.code),
-                Err(Code::NotAnInteger),
-                "{number}"
-            );
+            let decoded = parse(number.as_bytes()).and_then(|json| Cursor::root(json).integer::<u32>());
+            assert_eq!(decoded.map_err(|d| d.code), Err(Code::NotAnInteger), "{number}");
         }
     }
 
     #[test]
     fn text_written_from_a_tree_parses_to_the_tree() {
         let text = r#"{"a":[1,-2,true],"b":"quote \" and \\ and é","c":{}}"#;
-        assert_eq!(
-            parse(text.as_bytes())
-                .map(|json| json.to_string())
-                .as_deref(),
-            Ok(text)
-        );
+        assert_eq!(parse(text.as_bytes()).map(|json| json.to_string()).as_deref(), Ok(text));
     }
 }

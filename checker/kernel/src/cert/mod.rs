@@ -18,7 +18,7 @@ use crate::ir::evaluate::Named;
 use crate::ir::{CheckedGraph, Graph, Shape};
 use crate::limits::Limits;
 use digest::Digest;
-use json::{Cursor, Object};
+use json::{Cursor, Object, below};
 use std::collections::BTreeMap;
 use tensor::{Files, TensorSource};
 
@@ -51,7 +51,7 @@ pub struct Certificate {
 /// Decodes the text of a certificate.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Document, Diagnostic> {
     if bytes.len() > limits.json_bytes {
-        let message = format!("{} bytes, the limit is {}", bytes.len(), limits.json_bytes);
+        let message = format!("more than {} bytes", limits.json_bytes);
         return Err(Diagnostic::new(Code::LimitBytes, "", message));
     }
     let mut object = Cursor::root(json::parse(bytes)?).object()?;
@@ -59,7 +59,11 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Document, Diagnostic> {
     let place = format.pointer().to_string();
     let format = format.string()?;
     if format != FORMAT {
-        return Err(Diagnostic::new(Code::UnknownFormat, place, format!("this checker reads {FORMAT:?}, not {format:?}")));
+        return Err(Diagnostic::new(
+            Code::UnknownFormat,
+            place,
+            format!("this checker reads {FORMAT:?}, not {format:?}"),
+        ));
     }
     if let Some(about) = object.optional("about") {
         about.string()?;
@@ -164,11 +168,11 @@ impl Document {
     fn read_files(&self, files: &BTreeMap<String, Vec<u8>>, limits: &Limits) -> Result<Files, Diagnostic> {
         let mut read = Files::default();
         for (path, digest) in &self.files {
-            let place = format!("/files/{}", path.replace('/', "~1"));
+            let place = below("/files", path);
             let missing = || Diagnostic::new(Code::TensorMissing, &place, format!("the file {path:?} is not given"));
             let bytes = files.get(path).ok_or_else(missing)?;
             if bytes.len() > limits.file_bytes {
-                let message = format!("{} bytes, the limit is {}", bytes.len(), limits.file_bytes);
+                let message = format!("more than {} bytes", limits.file_bytes);
                 return Err(Diagnostic::new(Code::LimitBytes, place, message));
             }
             let found = Digest::of(bytes);
@@ -192,11 +196,12 @@ fn fit(
 ) -> Result<Named<u32>, Diagnostic> {
     let mut named = Named::new();
     for &(name, shape) in wanted {
-        let missing = || Diagnostic::new(Code::TensorMissing, place, format!("the graph asks for {name:?} of shape {shape}"));
+        let missing =
+            || Diagnostic::new(Code::TensorMissing, place, format!("the graph asks for {name:?} of shape {shape}"));
         let tensor = given.remove(name).ok_or_else(missing)?.resolve(files)?;
         if tensor.shape() != shape {
             let message = format!("{name:?} has shape {}, the graph asks for {shape}", tensor.shape());
-            return Err(Diagnostic::new(Code::Binding, format!("{place}/{}", name.replace('~', "~0").replace('/', "~1")), message));
+            return Err(Diagnostic::new(Code::Binding, below(place, name), message));
         }
         named.insert(name.to_string(), tensor);
     }
@@ -240,7 +245,11 @@ impl Certificate {
     /// Whether `graph` and `parameters` (imported from a model file) are those of this certificate.
     pub fn is_about(&self, graph: &Graph, parameters: &Named<u32>) -> Result<(), Diagnostic> {
         let differ = |code, place, what, claimed: Digest, derived: Digest| {
-            let mut diagnostic = Diagnostic::new(code, place, format!("the {what} of the model file differ from those of the certificate"));
+            let mut diagnostic = Diagnostic::new(
+                code,
+                place,
+                format!("the {what} of the model file differ from those of the certificate"),
+            );
             (diagnostic.claimed, diagnostic.derived) = (Some(claimed.to_string()), Some(derived.to_string()));
             if claimed == derived { Ok(()) } else { Err(diagnostic) }
         };

@@ -17,7 +17,8 @@ pub(crate) fn read(bytes: &[u8], pointer: &str) -> Result<BTreeMap<String, Tenso
     let split = usize::try_from(u64::from_le_bytes(*length)).ok().filter(|&length| length <= rest.len());
     let (header, data) = rest.split_at(split.ok_or_else(|| fault("the table is longer than the file".into()))?);
     // Inside the table, places are those of the table; the message keeps them, the pointer stays in the certificate.
-    let outside = |inner: Diagnostic| fault(format!("{} at {:?} in the table of the file", inner.message, inner.pointer));
+    let outside =
+        |inner: Diagnostic| fault(format!("{} at {:?} in the table of the file", inner.message, inner.pointer));
     let header = header.trim_ascii_end(); // the format pads the table with spaces
     let mut object = parse(header).and_then(|json| Cursor::root(json).object()).map_err(outside)?;
     drop(object.optional("__metadata__"));
@@ -39,7 +40,10 @@ pub(crate) fn read(bytes: &[u8], pointer: &str) -> Result<BTreeMap<String, Tenso
         }
         let words = data.chunks_exact(4).map(|word| word.iter().rev().fold(0, |n, &byte| n << 8 | u32::from(byte)));
         let tensor = Tensor::new(entry.shape, words.collect()).filter(|_| data.len().is_multiple_of(4));
-        tensors.insert(name.clone(), tensor.ok_or_else(|| fault(format!("the data of {name:?} does not fill its shape")))?);
+        tensors.insert(
+            name.clone(),
+            tensor.ok_or_else(|| fault(format!("the data of {name:?} does not fill its shape")))?,
+        );
     }
     if end == data.len() { Ok(tensors) } else { Err(fault("bytes after the last tensor".into())) }
 }

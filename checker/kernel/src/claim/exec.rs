@@ -10,10 +10,10 @@
 
 use super::{finding, model_in_words};
 use crate::cert::Certificate;
-use crate::cert::json::{Cursor, Json};
+use crate::cert::json::{Cursor, Json, below};
 use crate::context::EvalError;
 use crate::context::binary32::schedule::{BiasPosition, Combine, MAX_DEPTH, Order, Schedule, Start};
-use crate::context::binary32::{Binary32, Environment, NanPolicy, RoundingMode};
+use crate::context::binary32::{Binary32, Environment};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::CheckedGraph;
 use crate::ir::attributes::Attribute;
@@ -25,10 +25,8 @@ use std::collections::BTreeMap;
 /// How a graph is executed in binary32.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Execution {
-    /// Rounding direction of every operation.
-    pub rounding: RoundingMode,
-    /// Payload of NaN results.
-    pub nan: NanPolicy,
+    /// Rounding direction of every operation, and payload of NaN results.
+    pub environment: Environment,
     /// Order of every reduction …
     pub schedule: Schedule,
     /// … but of those in these nodes.
@@ -45,8 +43,10 @@ pub struct Exec {
 impl Execution {
     pub(super) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         let mut object = cursor.object()?;
-        let rounding = Attribute::decode(object.take("rounding")?)?;
-        let nan = Attribute::decode(object.take("nan")?)?;
+        let environment = Environment {
+            rounding: Attribute::decode(object.take("rounding")?)?,
+            nan: Attribute::decode(object.take("nan")?)?,
+        };
         let schedule = Attribute::decode(object.take("schedule")?)?;
         let mut nodes = BTreeMap::new();
         for entry in object.optional("nodes").map_or(Ok(Vec::new()), Cursor::array)? {
@@ -59,7 +59,7 @@ impl Execution {
             }
         }
         object.finish()?;
-        Ok(Execution { rounding, nan, schedule, nodes })
+        Ok(Execution { environment, schedule, nodes })
     }
 
     /// The execution as certificates write it.
@@ -68,8 +68,8 @@ impl Execution {
             Json::object([("node", id.encode()), ("schedule", schedule.encode())])
         };
         let mut entries = vec![
-            ("rounding".to_string(), self.rounding.encode()),
-            ("nan".to_string(), self.nan.encode()),
+            ("rounding".to_string(), self.environment.rounding.encode()),
+            ("nan".to_string(), self.environment.nan.encode()),
             ("schedule".to_string(), self.schedule.encode()),
         ];
         if !self.nodes.is_empty() {
@@ -90,7 +90,7 @@ impl Execution {
     }
 
     fn context(&self, schedule: &Schedule) -> Binary32 {
-        Binary32::new(Environment { rounding: self.rounding, nan: self.nan }, schedule.clone())
+        Binary32::new(self.environment, schedule.clone())
     }
 }
 
@@ -127,15 +127,16 @@ fn decode_order(cursor: Cursor, depth: usize) -> Result<Order, Diagnostic> {
     let order = match kind.string()?.as_str() {
         "sequential" => Order::Sequential,
         "pairwise" => Order::Pairwise { leaf: object.take("leaf")?.integer()? },
-        "lanes" => Order::Lanes {
-            width: object.take("width")?.integer()?,
-            combine: Combine::decode(object.take("combine")?)?,
-        },
+        "lanes" => {
+            Order::Lanes { width: object.take("width")?.integer()?, combine: Combine::decode(object.take("combine")?)? }
+        }
         "blocks" if depth < MAX_DEPTH => Order::Blocks {
             size: object.take("size")?.integer()?,
             inner: Box::new(decode_order(object.take("inner")?, depth + 1)?),
         },
-        "blocks" => return Err(Diagnostic::new(Code::Schedule, place, "blocks are nested too deeply")),
+        "blocks" => {
+            return Err(Diagnostic::new(Code::Schedule, place, "blocks are nested too deeply"));
+        }
         "tree" => Order::Tree { pairs: Attribute::decode(object.take("pairs")?)? },
         other => {
             return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no order is of kind {other:?}")));
@@ -207,7 +208,7 @@ pub(super) fn decide(
         };
         let pairs = || recorded.data().iter().zip(derived.data());
         if let Some((position, (&word, &executed))) = pairs().enumerate().find(|(_, (a, b))| a != b) {
-            let place = format!("/claim/outputs/{case}/{name}");
+            let place = below(&format!("/claim/outputs/{case}"), name);
             let message = "the recorded output is not the result of the stated execution";
             let mut diagnostic = Diagnostic::new(Code::BitsDiffer, place, message);
             diagnostic.index = Some((recorded.shape().index_of(position), recorded.dimensions().to_vec()));
@@ -229,7 +230,7 @@ fn word_in_words(word: u32) -> String {
 
 /// The claim in words.
 pub(super) fn sentence(certificate: &Certificate, claim: &Exec) -> String {
-    let Execution { rounding, nan, schedule, nodes } = &claim.execution;
+    let Execution { environment, schedule, nodes } = &claim.execution;
     let exceptions = match nodes.len() {
         0 => String::new(),
         n => format!(" (other schedules, stated in the certificate, at {n} nodes)"),
@@ -239,8 +240,8 @@ pub(super) fn sentence(certificate: &Certificate, claim: &Exec) -> String {
          NaN policy {} and the schedule {}{exceptions}",
         certificate.cases(),
         model_in_words(certificate),
-        rounding.keyword(),
-        nan.keyword(),
+        environment.rounding.keyword(),
+        environment.nan.keyword(),
         schedule.encode(),
     )
 }

@@ -12,7 +12,7 @@
 
 use super::{finding, model_in_words};
 use crate::cert::Certificate;
-use crate::cert::json::Cursor;
+use crate::cert::json::{Cursor, below};
 use crate::context::real::{Ball, MAX_PRECISION, MIN_PRECISION, Real};
 use crate::context::{Context, EvalError};
 use crate::diagnostic::{Code, Diagnostic};
@@ -145,7 +145,8 @@ pub(super) fn decide(
 /// A first precision: the radius grows by a few bits with every contraction on the way, most of all in deep networks.
 fn plan(certificate: &Certificate) -> u64 {
     let nodes = certificate.graph().nodes();
-    let contractions = nodes.iter().filter(|node| matches!(node.op.name(), "linear" | "matmul" | "conv" | "conv_transpose"));
+    let contractions =
+        nodes.iter().filter(|node| matches!(node.op.name(), "linear" | "matmul" | "conv" | "conv_transpose"));
     64 + 64 * u64::try_from(contractions.count() / 12).unwrap_or(0)
 }
 
@@ -161,7 +162,7 @@ fn attempt(
     let real = Real::new(precision);
     let mut points = Named::new();
     for (name, tensor) in inputs {
-        let place = format!("/inputs/{case}/{name}");
+        let place = below(&format!("/inputs/{case}"), name);
         let not_finite = |error: EvalError| Diagnostic::new(Code::NotFinite, &place, error.to_string());
         points.insert(name.clone(), tensor.try_map(|&word| real.datum(word)).map_err(not_finite)?);
     }
@@ -185,7 +186,9 @@ fn attempt(
             if !scaled.allows(&element.nearest, &element.greatest) {
                 failed.add(|| at().outside(word, &y, ball, &element, tolerance));
             } else if !scaled.allows(&element.farthest, &element.least) {
-                open.get_or_insert_with(|| at().finding(Code::Undecided, "the enclosure straddles the tolerance".into()));
+                open.get_or_insert_with(|| {
+                    at().finding(Code::Undecided, "the enclosure straddles the tolerance".into())
+                });
             }
             worst.add(word, element.farthest);
         }
@@ -252,14 +255,15 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn finding(self, code: Code, message: String) -> Diagnostic {
-        let mut diagnostic = Diagnostic::new(code, format!("/claim/outputs/{}/{}", self.case, self.name), message);
+        let mut diagnostic = Diagnostic::new(code, below(&format!("/claim/outputs/{}", self.case), self.name), message);
         diagnostic.index = Some((self.index, self.shape.to_vec()));
         diagnostic
     }
 
     fn outside(self, word: u32, y: &Dyadic, ball: &Ball, element: &Element, tolerance: &Tolerance) -> Diagnostic {
         let number = |value: &Dyadic, digits| decimal(&value.to_rational(), digits, false);
-        let mut diagnostic = self.finding(Code::OutsideTolerance, "the recorded output is outside its tolerance".into());
+        let mut diagnostic =
+            self.finding(Code::OutsideTolerance, "the recorded output is outside its tolerance".into());
         diagnostic.claimed = Some(format!("{word:08x} = {}", number(y, 9)));
         diagnostic.derived = Some(number(&ball.lower().to_grid(-COMPARED_BITS, Direction::Down), 12));
         diagnostic.ulps = Some(number(&element.nearest.scaled(-ulp_exponent(word)), 4));

@@ -42,9 +42,8 @@ enum Kind {
 }
 
 /// Kinds that the format names and later versions decide.
-const LATER: &[&str] = &[
-    "trace", "divergence", "gradient", "adjoint", "region", "region32", "counterexample", "error_bound", "step",
-];
+const LATER: &[&str] =
+    &["trace", "divergence", "gradient", "adjoint", "region", "region32", "counterexample", "error_bound", "step"];
 
 impl ClaimDraft {
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
@@ -58,7 +57,9 @@ impl ClaimDraft {
                 let message = format!("claims of kind {later:?} are not decided by this version");
                 return Err(Diagnostic::new(Code::UnsupportedClaim, place, message));
             }
-            other => return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no claim is of kind {other:?}"))),
+            other => {
+                return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no claim is of kind {other:?}")));
+            }
         };
         let outputs = object.take("outputs")?.array()?;
         let outputs = outputs.into_iter().map(TensorSource::decode_named).collect::<Result<_, _>>()?;

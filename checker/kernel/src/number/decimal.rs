@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn decimals_are_cut_or_rounded_up_as_asked() {
         for (p, q, digits, up, expected) in [
-            (0, 1, 3, false, "0"),
+            (0_i64, 1, 3, false, "0"),
             (1, 1, 3, false, "1"),
             (-1, 3, 3, false, "-0.333…"),
             (1, 3, 3, true, "0.334"),

@@ -65,12 +65,8 @@ impl Exact {
     /// The value as a dyadic, when its denominator is a power of two.
     pub fn dyadic(&self) -> Option<Dyadic> {
         let zeros = self.0.denom().trailing_zeros().unwrap_or(0);
-        ((self.0.denom() >> zeros).is_one()).then(|| {
-            Dyadic::new(
-                self.0.numer().clone(),
-                i64::try_from(zeros).map_or(0, |z| -z),
-            )
-        })
+        ((self.0.denom() >> zeros).is_one())
+            .then(|| Dyadic::new(self.0.numer().clone(), i64::try_from(zeros).map_or(0, |z| -z)))
     }
 
     /// Whether the value is below zero.
@@ -98,11 +94,7 @@ fn scaled_digits(text: &str, radix: u32, mark: char, base: u32) -> Result<BigRat
     let places = u32::try_from(fraction.len()).map_err(|_| "too many digits".to_string())?;
     let value = value / BigRational::from_integer(BigInt::from(radix).pow(places));
     let power = BigRational::from_integer(BigInt::from(base).pow(exponent.unsigned_abs()));
-    Ok(if exponent < 0 {
-        value / power
-    } else {
-        value * power
-    })
+    Ok(if exponent < 0 { value / power } else { value * power })
 }
 
 /// A decimal exponent `[+-]digits` within [`MAX_EXPONENT`].
@@ -113,9 +105,7 @@ fn small_integer(text: &str) -> Result<i32, String> {
     };
     let value = digits(magnitude, 10)?;
     if value > BigInt::from(MAX_EXPONENT) {
-        return Err(format!(
-            "an exponent is at most {MAX_EXPONENT} in magnitude"
-        ));
+        return Err(format!("an exponent is at most {MAX_EXPONENT} in magnitude"));
     }
     let value = i32::try_from(value).map_err(|_| "an exponent is too large".to_string())?;
     Ok(if negative { -value } else { value })
@@ -124,9 +114,7 @@ fn small_integer(text: &str) -> Result<i32, String> {
 /// A non-empty run of digits of `radix`, nothing else.
 fn digits(text: &str, radix: u32) -> Result<BigInt, String> {
     if text.is_empty() || !text.chars().all(|c| c.is_digit(radix)) {
-        return Err(format!(
-            "expected an integer, a decimal, a fraction p/q or a hexadecimal float, found {text:?}"
-        ));
+        return Err(format!("expected an integer, a decimal, a fraction p/q or a hexadecimal float, found {text:?}"));
     }
     BigInt::parse_bytes(text.as_bytes(), radix).ok_or_else(|| "not a number".into())
 }
@@ -194,10 +182,7 @@ mod tests {
     #[test]
     fn canonical_text_parses_back() {
         for text in ["0", "-1/3", "12345678901234567890/7"] {
-            assert_eq!(
-                Exact::parse(text).map(|x| x.to_string()).as_deref(),
-                Ok(text)
-            );
+            assert_eq!(Exact::parse(text).map(|x| x.to_string()).as_deref(), Ok(text));
         }
     }
 }

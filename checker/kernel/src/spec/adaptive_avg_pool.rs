@@ -4,12 +4,9 @@
 //! the product of the bins. Shapes: x [N, C, spatial..] → y [N, C, output..].
 //! Constraints: adaptive_avg_pool_c1, adaptive_avg_pool_c2 (`spec-tests/ops/adaptive_avg_pool.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
+use crate::spec::prelude::*;
 use crate::spec::reduce::mean;
 use crate::spec::window::{over_windows, require_spatial};
-use crate::spec::{Fault, Operation, elements, shape_of, wrong_parents};
 
 attributes! {
     /// Mean over bins.
@@ -21,15 +18,13 @@ attributes! {
 
 impl Operation for AdaptiveAvgPool {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let (spatial, outer) = (x.rank().saturating_sub(2), x.dimensions().iter().take(2));
         require_spatial(spatial, &[&self.output], "adaptive_avg_pool_c1")?;
         shape_of(outer.chain(&self.output).copied().collect(), "adaptive_avg_pool_c2")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let bin = |axis: usize, i: usize, n: usize| {
             let bins = self.output.get(axis).map_or(1, |&bins| bins);
             (i * n / bins..((i + 1) * n).div_ceil(bins)).collect() // both extents are below 2^31

@@ -4,28 +4,12 @@
 //! cells; or with `count_include_pad` the number of window cells within the input and its padding; or `divisor`, where there is one.
 //! Shapes: x [N, C, spatial..] → y [N, C, out..]. Constraints: avg_pool_c1 … avg_pool_c4 (`spec-tests/ops/avg_pool.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
-use crate::spec::window::{Sliding, over_windows};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require};
+use crate::spec::prelude::*;
+use crate::spec::window::{over_windows, pool};
 
-attributes! {
+pool! {
     /// Mean over windows; the lists of integers have one entry per spatial axis.
     pub struct AvgPool {
-        /// Cells of the window.
-        pub kernel: Vec<usize>,
-        /// Step between output positions.
-        pub stride: Vec<usize>,
-        /// Step between window cells.
-        pub dilation: Vec<usize>,
-        /// Padding before the first cell.
-        pub pad_before: Vec<usize>,
-        /// Padding after the last cell.
-        pub pad_after: Vec<usize>,
-        /// Whether a last, partial window counts.
-        pub ceil_mode: bool,
         /// Whether padding counts in the divisor; what only ceiling mode lets a window cover, beyond the padding, never does.
         pub count_include_pad: bool,
         /// The divisor of every window, not zero; empty where it is a count.
@@ -33,18 +17,7 @@ attributes! {
     }
 }
 
-impl AvgPool {
-    fn sliding(&self) -> Sliding<'_> {
-        Sliding {
-            kernel: &self.kernel,
-            stride: &self.stride,
-            dilation: &self.dilation,
-            before: &self.pad_before,
-            after: &self.pad_after,
-            ceiling: self.ceil_mode,
-        }
-    }
-}
+const TOO_MANY: EvalError = EvalError::Limit { what: "2^63 cells of a window" };
 
 impl Operation for AvgPool {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
@@ -54,15 +27,16 @@ impl Operation for AvgPool {
         self.sliding().pool(parents, "avg_pool_c1", "avg_pool_c2", "avg_pool_c3")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let sliding = self.sliding();
         let [_, _, input @ ..] = parents.first().ok_or(WRONG_PARENTS)?.dimensions() else {
             return Err(WRONG_PARENTS);
         };
         let list = |axis, o, extent| sliding.cells(axis, o, extent);
         over_windows(parents, shape, list, |index, cells| {
-            let padded = || index.iter().zip(input).enumerate().map(|(axis, (&o, &n))| sliding.within_padding(axis, o, n)).product();
-            let count = if self.count_include_pad { padded() } else { cells.len() };
+            let mut padded = index.iter().zip(input).enumerate().map(|(axis, (&o, &n))| sliding.within_padding(axis, o, n));
+            let padded = padded.try_fold(1usize, |count, cells| count.checked_mul(cells));
+            let count = if self.count_include_pad { padded.ok_or(TOO_MANY)? } else { cells.len() };
             let divisor = match self.divisor.first() {
                 Some(divisor) => context.constant(divisor)?,
                 None => context.integer(i64::try_from(count).map_err(|_| WRONG_PARENTS)?)?,

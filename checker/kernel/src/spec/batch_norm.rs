@@ -1,16 +1,14 @@
 //! Batch normalisation (Ioffe and Szegedy 2015), channel by channel.
 //!
-//! Value: `(x − mean) / √(var + epsilon) · weight + bias`, in this order of operations. With `statistics: given` mean and var are parents
+//! Value: `((x − mean) · r) · weight + bias` with `r = 1/√(var + epsilon)` as one function, in this order of operations. With `statistics: given` mean and var are parents
 //! (evaluation); with `batch` they are those of each channel of x: mean = Σx / n, var = Σ(x − mean)² / n, the biased one (training).
-//! Shapes: x [N, C, ..], the others [C] → the shape of x. Constraints: batch_norm_c1 … batch_norm_c3 (`spec-tests/ops/batch_norm.md`).
+//! Shapes: x [N, C, ..], the others [C] → the shape of x. Constraints: batch_norm_c1 … batch_norm_c4 (`spec-tests/ops/batch_norm.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::{attributes, keywords};
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
+use crate::ir::attributes::keywords;
 use crate::spec::axis::around;
+use crate::spec::elementwise::square;
+use crate::spec::prelude::*;
 use crate::spec::reduce::{mean, reduce};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, wrong_parents};
 
 keywords! {
     /// Where mean and variance come from.
@@ -27,7 +25,7 @@ attributes! {
     pub struct BatchNorm {
         /// Where mean and variance come from.
         pub statistics: Statistics,
-        /// What is added to the variance.
+        /// What is added to the variance, not negative.
         pub epsilon: Exact,
     }
 }
@@ -47,36 +45,37 @@ impl Operation for BatchNorm {
         for vector in vectors {
             require(vector.dimensions() == [channels], "batch_norm_c3", || format!("{vector} is not [{channels}]"))?;
         }
+        require(!self.epsilon.is_negative(), "batch_norm_c4", || format!("epsilon {} is negative", self.epsilon))?;
         Ok((*x).clone())
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let [x, weight, bias, given @ ..] = parents else {
             return Err(WRONG_PARENTS);
         };
         let epsilon = context.constant(&self.epsilon)?;
-        let deviation = |var: &C::Value| context.sqrt(&context.add(var, &epsilon)?);
+        let reciprocal = |var: &C::Value| context.rsqrt(&context.add(var, &epsilon)?);
         let statistics: Vec<(C::Value, C::Value)> = match given {
-            [mean, var] => mean.data().iter().zip(var.data()).map(|(m, v)| Ok((m.clone(), deviation(v)?))).collect::<Result<_, _>>()?,
+            [mean, var] => mean.data().iter().zip(var.data()).map(|(m, v)| Ok((m.clone(), reciprocal(v)?))).collect::<Result<_, _>>()?,
             _ => {
                 let others: Vec<usize> = (0..shape.rank()).filter(|&axis| axis != 1).collect();
-                reduce(x, &others, |x| {
+                reduce(parents, &others, |x| {
                     let centre = mean(context, x)?;
-                    let square = |x| context.sub(x, &centre).and_then(|d| context.mul(&d, &d));
-                    let squares = x.iter().map(square).collect::<Result<Vec<_>, _>>()?;
-                    Ok((centre, deviation(&mean(context, &squares)?)?))
+                    let distance = |x| context.sub(x, &centre).and_then(|d| square(context, &d));
+                    let squares = x.iter().map(distance).collect::<Result<Vec<_>, _>>()?;
+                    Ok((centre, reciprocal(&mean(context, &squares)?)?))
                 })?
             }
         };
         let (_, channels, plane) = around(shape, 1).ok_or(WRONG_PARENTS)?;
         let value = |(position, x): (usize, &C::Value)| {
             let channel = position / plane % channels;
-            let (Some((mean, deviation)), Some(weight), Some(bias)) =
+            let (Some((mean, r)), Some(weight), Some(bias)) =
                 (statistics.get(channel), weight.data().get(channel), bias.data().get(channel))
             else {
                 return Err(WRONG_PARENTS);
             };
-            let normal = context.div(&context.sub(x, mean)?, deviation)?;
+            let normal = context.mul(&context.sub(x, mean)?, r)?;
             context.add(&context.mul(&normal, weight)?, bias)
         };
         x.data().iter().enumerate().map(value).collect()

@@ -2,11 +2,8 @@
 //!
 //! Value: y[.., i, ..] = x[.., i or 0, ..], 0 along an axis of extent 1. Constraints: broadcast_c1 (`spec-tests/ops/broadcast.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
+use crate::spec::prelude::*;
 use crate::spec::rearrange::{rearrange, repeating_strides};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, wrong_parents};
 
 attributes! {
     /// x repeated to `shape`.
@@ -18,9 +15,7 @@ attributes! {
 
 impl Operation for Broadcast {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let mut aligned = x.dimensions().iter().rev().zip(self.shape.dimensions().iter().rev());
         require(x.rank() <= self.shape.rank() && aligned.all(|(&from, &to)| from == to || from == 1), "broadcast_c1", || {
             format!("x {x} does not repeat to {}", self.shape)
@@ -28,10 +23,8 @@ impl Operation for Broadcast {
         Ok(self.shape.clone())
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
-        let [x] = parents else {
-            return Err(WRONG_PARENTS);
-        };
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
+        let x = sole(parents).ok_or(WRONG_PARENTS)?;
         let strides = repeating_strides(x.shape(), shape.rank());
         rearrange(parents, shape.dimensions(), None, |_, axis, i| Some(strides.get(axis)? * i))
     }

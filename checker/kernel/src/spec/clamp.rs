@@ -2,12 +2,8 @@
 //!
 //! Value: `min(max(x, lo), hi)`, so `hi` wins where `lo > hi`. Constraints: clamp_c1 (`spec-tests/ops/clamp.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
 use crate::spec::elementwise::{map, same_shape};
-use crate::spec::{Fault, Operation, require};
+use crate::spec::prelude::*;
 
 attributes! {
     /// `min(max(x, lo), hi)` at every position.
@@ -27,7 +23,7 @@ impl Operation for Clamp {
         same_shape(parents)
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         let end = |end: &[Exact]| end.first().map(|end| context.constant(end)).transpose();
         let (lo, hi) = (end(&self.lo)?, end(&self.hi)?);
         map(parents, |x| {

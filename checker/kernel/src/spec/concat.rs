@@ -2,11 +2,8 @@
 //!
 //! Shapes: [a.., n₁, c..], [a.., n₂, c..], … → [a.., n₁ + n₂ + …, c..]. Constraints: concat_c1 … concat_c3 (`spec-tests/ops/concat.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
 use crate::spec::axis::around;
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, shape_of, wrong_parents};
+use crate::spec::prelude::*;
 
 attributes! {
     /// The parents one after the other along `axis`.
@@ -35,7 +32,7 @@ impl Operation for Concat {
         shape_of(dimensions, "concat_c3")
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let (outer, _, _) = around(shape, self.axis).ok_or(WRONG_PARENTS)?;
         let mut out = Vec::with_capacity(shape.elements());
         for block in 0..outer {

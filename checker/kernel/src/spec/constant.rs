@@ -2,10 +2,7 @@
 //!
 //! Value: the datum that the certificate gives under this name. Shape: the declared one. Constraints: const_c1 (`spec-tests/ops/const.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, wrong_parents};
+use crate::spec::prelude::*;
 
 attributes! {
     /// A parameter by name.
@@ -20,7 +17,7 @@ impl Operation for Const {
     fn shape(&self, _: &[&Shape]) -> Result<Shape, Fault> {
         Err(wrong_parents())
     }
-    fn value<C: Context>(&self, _: &C, _: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, _: Parents<C>, _: &Shape) -> Values<C> {
         Err(WRONG_PARENTS)
     }
 }

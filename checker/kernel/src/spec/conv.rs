@@ -5,11 +5,9 @@
 //! Shapes: x [N, C, spatial..], weight [O, C/groups, kernel..], bias [O] (may be absent) → y [N, O, out..].
 //! Constraints: conv_c1 … conv_c6 (`spec-tests/ops/conv.md`).
 
-use crate::context::{Context, EvalError, PADDING, Rows};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
+use crate::context::{PADDING, Rows};
+use crate::spec::prelude::*;
 use crate::spec::window::{Sliding, product, unravel};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, elements, require, shape_of, wrong_parents};
 
 attributes! {
     /// Convolution; the lists have one entry per spatial axis.
@@ -66,9 +64,9 @@ impl Operation for Conv {
     fn value<C: Context>(
         &self,
         context: &C,
-        parents: &[&Tensor<C::Value>],
+        parents: Parents<C>,
         shape: &Shape,
-    ) -> Result<Vec<C::Value>, EvalError> {
+    ) -> Values<C> {
         let [x, weight, bias @ ..] = parents else {
             return Err(WRONG_PARENTS);
         };
@@ -117,7 +115,7 @@ pub(crate) fn grouped_dots<C: Context>(
     side: &Side<'_, C::Value>,
     planes: &Planes<'_>,
     tap: impl Fn(usize, usize, usize) -> Option<usize>,
-) -> Result<Vec<C::Value>, EvalError> {
+) -> Values<C> {
     let Side { weight, bias, outputs } = *side;
     let Planes { groups, input, output, kernel, .. } = *planes;
     let per_group = planes.channels / groups;

@@ -6,13 +6,10 @@
 //! Shapes: x [N, C, spatial..], weight [C, O/groups, kernel..], bias [O] (may be absent) → y [N, O, out..].
 //! Constraints: conv_transpose_c1 … conv_transpose_c6 (`spec-tests/ops/conv_transpose.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
 use crate::spec::conv::{Planes, Side, grouped_dots};
+use crate::spec::prelude::*;
 use crate::spec::rearrange::rearrange;
 use crate::spec::window::require_spatial;
-use crate::spec::{Fault, Operation, WRONG_PARENTS, elements, require, shape_of, wrong_parents};
 
 attributes! {
     /// Transposed convolution; the lists have one entry per spatial axis.
@@ -71,7 +68,7 @@ impl Operation for ConvTranspose {
         shape_of([&[batch, out], output.as_slice()].concat(), "conv_transpose_c6")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let [x, weight, bias @ ..] = parents else {
             return Err(WRONG_PARENTS);
         };

@@ -17,17 +17,12 @@ pub(crate) fn equal_shapes(parents: &[&Shape], constraint: &'static str) -> Resu
     let [x, y] = parents else {
         return Err(wrong_parents());
     };
-    require(x == y, constraint, || {
-        format!("the operands have shapes {x} and {y}")
-    })?;
+    require(x == y, constraint, || format!("the operands have shapes {x} and {y}"))?;
     Ok((*x).clone())
 }
 
 /// `f` at every position of the one parent.
-pub(crate) fn map<V>(
-    parents: &[&Tensor<V>],
-    f: impl FnMut(&V) -> Result<V, EvalError>,
-) -> Result<Vec<V>, EvalError> {
+pub(crate) fn map<V>(parents: &[&Tensor<V>], f: impl FnMut(&V) -> Result<V, EvalError>) -> Result<Vec<V>, EvalError> {
     match parents {
         [x] => x.data().iter().map(f).collect(),
         _ => Err(WRONG_PARENTS),
@@ -40,12 +35,7 @@ pub(crate) fn zip<V>(
     mut f: impl FnMut(&V, &V) -> Result<V, EvalError>,
 ) -> Result<Vec<V>, EvalError> {
     match parents {
-        [x, y] => x
-            .data()
-            .iter()
-            .zip(y.data())
-            .map(|(x, y)| f(x, y))
-            .collect(),
+        [x, y] => x.data().iter().zip(y.data()).map(|(x, y)| f(x, y)).collect(),
         _ => Err(WRONG_PARENTS),
     }
 }
@@ -56,12 +46,14 @@ pub(crate) fn square<C: Context>(context: &C, x: &C::Value) -> Result<C::Value, 
     context.mul(&magnitude, &magnitude)
 }
 
-/// Declares an operation without attributes that applies a scalar function of one operand everywhere.
+/// Declares an operation that applies a scalar function of one operand everywhere; its attributes are exact constants, bound by name.
 macro_rules! unary {
-    ($(#[$meta:meta])* $name:ident, |$context:ident, $x:ident| $value:expr) => {
+    ($(#[$meta:meta])* $name:ident $({ $($(#[$field_meta:meta])* $field:ident,)* })?, |$context:ident, $x:ident| $value:expr) => {
         $crate::ir::attributes::attributes! {
             $(#[$meta])*
-            pub struct $name {}
+            pub struct $name {
+                $($($(#[$field_meta])* pub $field: $crate::number::Exact,)*)?
+            }
         }
         impl $crate::spec::Operation for $name {
             fn shape(&self, parents: &[&$crate::ir::Shape]) -> Result<$crate::ir::Shape, $crate::spec::Fault> {
@@ -73,6 +65,7 @@ macro_rules! unary {
                 parents: &[&$crate::ir::Tensor<C::Value>],
                 _: &$crate::ir::Shape,
             ) -> Result<Vec<C::Value>, $crate::context::EvalError> {
+                $($(let $field = $context.constant(&self.$field)?;)*)?
                 $crate::spec::elementwise::map(parents, |$x| $value)
             }
         }

@@ -2,11 +2,8 @@
 //!
 //! Shapes: x [a.., b.., c..] → y [a.., ∏b, c..], b the axes `first_axis ..= last_axis`. Constraints: flatten_c1 (`spec-tests/ops/flatten.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
+use crate::spec::prelude::*;
 use crate::spec::rearrange::unchanged;
-use crate::spec::{Fault, Operation, shape_of, wrong_parents};
 
 attributes! {
     /// The axes `first_axis ..= last_axis` as one.
@@ -20,9 +17,7 @@ attributes! {
 
 impl Operation for Flatten {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let run = x.dimensions().get(..=self.last_axis).and_then(|upto| upto.split_at_checked(self.first_axis));
         match run {
             Some((before, run)) if !run.is_empty() => {
@@ -33,7 +28,7 @@ impl Operation for Flatten {
         }
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         unchanged(parents)
     }
 }

@@ -3,12 +3,9 @@
 //! Value: y[a.., j.., c..] = x[a.., indices[j..], c..]. Shapes: x [a.., n, c..] → y [a.., indices_shape.., c..].
 //! Constraints: gather_c1 … gather_c4 (`spec-tests/ops/gather.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
 use crate::spec::axis::around;
+use crate::spec::prelude::*;
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, shape_of, wrong_parents};
 
 attributes! {
     /// The positions `indices` along `axis`.
@@ -24,9 +21,7 @@ attributes! {
 
 impl Operation for Gather {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let (Some(&extent), Some(before)) = (x.dimensions().get(self.axis), x.dimensions().get(..self.axis)) else {
             return Err(Fault::new("gather_c1", format!("axis {} of x {x}", self.axis)));
         };
@@ -40,10 +35,8 @@ impl Operation for Gather {
         shape_of(before.iter().chain(self.indices_shape.dimensions()).chain(after).copied().collect(), "gather_c4")
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
-        let [x] = parents else {
-            return Err(WRONG_PARENTS);
-        };
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
+        let x = sole(parents).ok_or(WRONG_PARENTS)?;
         let (outer, extent, inner) = around(x.shape(), self.axis).ok_or(WRONG_PARENTS)?;
         rearrange(parents, &[outer, self.indices.len(), inner], None, |_, axis, i| match axis {
             0 => Some(i * extent * inner),

@@ -4,11 +4,9 @@
 //! x³ = x · (|x|·|x|), and c = 1/√(π/2), which `Binary32` computes to 3f4c422a, the word nearest √(2/π) (√(2/π) itself would miss it by an ulp).
 //! The two forms are different functions: they part by up to 4.8e-4.
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::{attributes, keywords};
-use crate::ir::{Shape, Tensor};
+use crate::ir::attributes::keywords;
 use crate::spec::elementwise::{map, same_shape, square};
-use crate::spec::{Fault, Operation};
+use crate::spec::prelude::*;
 
 keywords! {
     /// Which function is meant.
@@ -33,7 +31,7 @@ impl Operation for Gelu {
         same_shape(parents)
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         let (one, two) = (context.integer(1)?, context.integer(2)?);
         let half = context.div(&one, &two)?;
         let gate = |x: &C::Value, t: C::Value| context.mul(&context.mul(&half, x)?, &context.add(&one, &t)?);

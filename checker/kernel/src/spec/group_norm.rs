@@ -4,12 +4,8 @@
 //! channels; the order of operations is that of `normalise`. Shapes: x [N, C, ..], weight and bias [C] (may be absent) → the shape of x.
 //! Constraints: group_norm_c1 … group_norm_c4 (`spec-tests/ops/group_norm.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
 use crate::spec::normalise::{Normalise, require_affine, require_epsilon};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, wrong_parents};
+use crate::spec::prelude::*;
 
 attributes! {
     /// Group normalisation.
@@ -37,7 +33,7 @@ impl Operation for GroupNorm {
         Ok((*x).clone())
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         grouped(context, parents, shape, Some(self.groups), &self.epsilon)
     }
 }
@@ -45,11 +41,11 @@ impl Operation for GroupNorm {
 /// Normalises each sample's groups of channels; without a number of groups each channel is one.
 pub(crate) fn grouped<C: Context>(
     context: &C,
-    parents: &[&Tensor<C::Value>],
+    parents: Parents<C>,
     shape: &Shape,
     groups: Option<usize>,
     epsilon: &Exact,
-) -> Result<Vec<C::Value>, EvalError> {
+) -> Values<C> {
     let &[_, channels, ref positions @ ..] = shape.dimensions() else {
         return Err(WRONG_PARENTS);
     };

@@ -2,12 +2,8 @@
 //!
 //! Value: `min(α·x + β, 1)`, then the greater of that and +0.
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
 use crate::spec::elementwise::{map, same_shape};
-use crate::spec::{Fault, Operation};
+use crate::spec::prelude::*;
 
 attributes! {
     /// `max(0, min(1, alpha·x + beta))` at every position.
@@ -24,7 +20,7 @@ impl Operation for HardSigmoid {
         same_shape(parents)
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         let (alpha, beta) = (context.constant(&self.alpha)?, context.constant(&self.beta)?);
         let (zero, one) = (context.integer(0)?, context.integer(1)?);
         map(parents, |x| {

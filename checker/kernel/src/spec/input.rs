@@ -2,10 +2,7 @@
 //!
 //! Value: the tensor that the case gives under this name. Shape: the declared one. Constraints: input_c1 (`spec-tests/ops/input.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, wrong_parents};
+use crate::spec::prelude::*;
 
 attributes! {
     /// An input by name.
@@ -20,7 +17,7 @@ impl Operation for Input {
     fn shape(&self, _: &[&Shape]) -> Result<Shape, Fault> {
         Err(wrong_parents())
     }
-    fn value<C: Context>(&self, _: &C, _: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, _: Parents<C>, _: &Shape) -> Values<C> {
         Err(WRONG_PARENTS)
     }
 }

@@ -4,13 +4,9 @@
 //! with as many groups as channels. Shapes: x [N, C, spatial..], weight and bias [C] (may be absent) → the shape of x.
 //! Constraints: instance_norm_c1 … instance_norm_c3 (`spec-tests/ops/instance_norm.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
 use crate::spec::group_norm::grouped;
 use crate::spec::normalise::{require_affine, require_epsilon};
-use crate::spec::{Fault, Operation, wrong_parents};
+use crate::spec::prelude::*;
 
 attributes! {
     /// Instance normalisation.
@@ -33,7 +29,7 @@ impl Operation for InstanceNorm {
         Ok((*x).clone())
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         grouped(context, parents, shape, None, &self.epsilon)
     }
 }

@@ -4,10 +4,8 @@
 //! Shapes: x [.., in], weight [out, in], bias [out] (may be absent) → y [.., out]. Constraints: linear_c1 … linear_c3
 //! (`spec-tests/ops/linear.md`).
 
-use crate::context::{Context, EvalError, Rows};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, elements, require, shape_of, wrong_parents};
+use crate::context::Rows;
+use crate::spec::prelude::*;
 
 attributes! {
     /// The affine layer; it has no attributes.
@@ -32,9 +30,9 @@ impl Operation for Linear {
     fn value<C: Context>(
         &self,
         context: &C,
-        parents: &[&Tensor<C::Value>],
+        parents: Parents<C>,
         _: &Shape,
-    ) -> Result<Vec<C::Value>, EvalError> {
+    ) -> Values<C> {
         let [x, weight, bias @ ..] = parents else {
             return Err(WRONG_PARENTS);
         };

@@ -3,12 +3,9 @@
 //! Value: `(x_i − m) − ln Σ_j e^(x_j − m)` with `m = max_j x_j`, in this order of operations; over ℝ it does not depend on `m`.
 //! Shapes: x → the same shape. Constraints: log_softmax_c1 (`spec-tests/ops/log_softmax.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
 use crate::spec::axis::{along, require_axis};
+use crate::spec::prelude::*;
 use crate::spec::softmax::{exps, shifted};
-use crate::spec::{Fault, Operation};
 
 attributes! {
     /// The logarithm of softmax along `axis`.
@@ -23,7 +20,7 @@ impl Operation for LogSoftmax {
         require_axis(parents, self.axis, "log_softmax_c1")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         along(parents, self.axis, |x| {
             let (_, shifted) = shifted(context, x)?;
             let log_total = context.log(&context.sum(&exps(context, &shifted)?)?)?;

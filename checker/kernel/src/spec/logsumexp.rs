@@ -3,12 +3,9 @@
 //! Value: `m + ln Σ_j e^(x_j − m)` with `m = max_j x_j`, in this order of operations, the terms in row-major order; over ℝ it does not depend on `m`.
 //! Shapes: x → x with the axes dropped, or with extent 1 where `keepdims` is set. Constraints: logsumexp_c1 (`spec-tests/ops/logsumexp.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
 use crate::spec::axis::{lines, reduced};
+use crate::spec::prelude::*;
 use crate::spec::softmax::{exps, shifted};
-use crate::spec::{Fault, Operation, WRONG_PARENTS};
 
 attributes! {
     /// `ln Σ e^x` over `axes`.
@@ -25,7 +22,7 @@ impl Operation for Logsumexp {
         reduced(parents, &self.axes, self.keepdims, "logsumexp_c1")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         let [x] = parents else {
             return Err(WRONG_PARENTS);
         };

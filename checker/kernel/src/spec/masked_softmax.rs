@@ -5,13 +5,11 @@
 //! blocked position is an exact zero. An allowed position makes t ≥ 1; a fully blocked row has t = 0, and `zeros` divides by max(t, 1) instead.
 //! Shapes: x, mask of the same shape → the same shape. Constraints: masked_softmax_c1, masked_softmax_c2 (`spec-tests/ops/masked_softmax.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::{attributes, keywords};
-use crate::ir::{Shape, Tensor};
+use crate::ir::attributes::keywords;
 use crate::spec::axis::{along, require_axis};
 use crate::spec::elementwise::equal_shapes;
+use crate::spec::prelude::*;
 use crate::spec::softmax::{exps, shifted};
-use crate::spec::{Fault, Operation, WRONG_PARENTS};
 
 keywords! {
     /// What a row without an allowed position gives.
@@ -39,7 +37,7 @@ impl Operation for MaskedSoftmax {
         require_axis(&[&shape], self.axis, "masked_softmax_c2")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         let [x, mask] = parents else {
             return Err(WRONG_PARENTS);
         };

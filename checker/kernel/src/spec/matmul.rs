@@ -4,11 +4,9 @@
 //! Shapes: x [a.., m, k], w [b.., k, n] → y [a ∨ b.., m, n], `∨` the broadcast; a vector x stands for [1, k], a vector w for [k, 1], and that
 //! dimension is dropped from the result. Constraints: matmul_c1 … matmul_c4 (`spec-tests/ops/matmul.md`).
 
-use crate::context::{Context, EvalError, Rows};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
+use crate::context::Rows;
+use crate::spec::prelude::*;
 use crate::spec::rearrange::{locate, repeating_strides};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, elements, require, shape_of, wrong_parents};
 
 attributes! {
     /// The matrix product; it has no attributes.
@@ -60,7 +58,7 @@ impl Operation for Matmul {
         shape_of(dimensions, "matmul_c4")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let [x, w] = parents else {
             return Err(WRONG_PARENTS);
         };

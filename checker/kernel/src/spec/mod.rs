@@ -22,10 +22,7 @@ pub struct Fault {
 impl Fault {
     /// A fault against `constraint`.
     pub fn new(constraint: &'static str, message: impl Into<String>) -> Self {
-        Fault {
-            constraint,
-            message: message.into(),
-        }
+        Fault { constraint, message: message.into() }
     }
 }
 
@@ -35,11 +32,7 @@ pub(crate) fn require(
     constraint: &'static str,
     message: impl FnOnce() -> String,
 ) -> Result<(), Fault> {
-    if condition {
-        Ok(())
-    } else {
-        Err(Fault::new(constraint, message()))
-    }
+    if condition { Ok(()) } else { Err(Fault::new(constraint, message())) }
 }
 
 /// The shape of these dimensions, or the fault against `constraint`.
@@ -47,26 +40,22 @@ pub(crate) fn shape_of(dimensions: Vec<usize>, constraint: &'static str) -> Resu
     Shape::new(dimensions).map_err(|error| Fault::new(constraint, error))
 }
 
+/// The tensors of the parents, in order.
+pub type Parents<'a, C> = &'a [&'a Tensor<<C as Context>::Value>];
+/// The values of a result, row-major, or why there are none.
+pub type Values<C> = Result<Vec<<C as Context>::Value>, EvalError>;
+
 /// The meaning of an operation with given attributes. `parents` has as many entries as the table says.
 pub trait Operation: Attributes {
     /// The shape of the result, or the constraint that the parents' shapes break.
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault>;
 
     /// The values of the result, row-major, in the reading `context`; `shape` is the result of [`Operation::shape`].
-    fn value<C: Context>(
-        &self,
-        context: &C,
-        parents: &[&Tensor<C::Value>],
-        shape: &Shape,
-    ) -> Result<Vec<C::Value>, EvalError>;
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C>;
 
     /// About how many scalar operations the value takes (a multiply-add counts as one).
     fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
-        parents
-            .iter()
-            .copied()
-            .chain([shape])
-            .fold(0u64, |work, s| work.saturating_add(elements(s)))
+        parents.iter().copied().chain([shape]).fold(0u64, |work, s| work.saturating_add(elements(s)))
     }
 }
 
@@ -76,16 +65,30 @@ pub(crate) fn elements(shape: &Shape) -> u64 {
 }
 
 /// A bug of ours: an operation was given other parents than its table row says.
-pub(crate) const WRONG_PARENTS: EvalError = EvalError::Internal {
-    what: "an operation has the wrong parents",
-};
+pub(crate) const WRONG_PARENTS: EvalError = EvalError::Internal { what: "an operation has the wrong parents" };
 
 /// The same bug, met in a shape rule.
 pub(crate) fn wrong_parents() -> Fault {
-    Fault::new(
-        "graph_c2",
-        "the number of parents is not that of the operation",
-    )
+    Fault::new("graph_c2", "the number of parents is not that of the operation")
+}
+
+/// What the file of every operation needs.
+mod prelude {
+    pub(super) use super::{
+        Fault, Operation, Parents, Values, WRONG_PARENTS, elements, require, shape_of, sole, wrong_parents,
+    };
+    pub(super) use crate::context::{Context, EvalError};
+    pub(super) use crate::ir::attributes::attributes;
+    pub(super) use crate::ir::{Shape, Tensor};
+    pub(super) use crate::number::Exact;
+}
+
+/// The parent of an operation that takes one.
+pub(crate) fn sole<'a, T>(parents: &[&'a T]) -> Option<&'a T> {
+    match parents {
+        [x] => Some(x),
+        _ => None,
+    }
 }
 
 macro_rules! ops {
@@ -117,12 +120,7 @@ macro_rules! ops {
             }
 
             /// The values of the result in the reading `context`.
-            pub fn value<C: Context>(
-                &self,
-                context: &C,
-                parents: &[&Tensor<C::Value>],
-                shape: &Shape,
-            ) -> Result<Vec<C::Value>, EvalError> {
+            pub fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
                 match self { $(Op::$variant(op) => op.value(context, parents, shape),)* }
             }
 

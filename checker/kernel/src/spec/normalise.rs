@@ -3,25 +3,16 @@
 //! Over a line x_1 … x_n: μ = (Σ x_i)/n, d_i = x_i − μ, σ² = (Σ |d_i|·|d_i|)/n (biased), r = 1/√(σ² + ε) as one function, and
 //! y_i = (d_i · r) · weight + bias, in this order of operations. Without centring (rms_norm) d_i = x_i.
 
-use crate::context::{Context, EvalError};
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
 use crate::spec::elementwise::square;
-use crate::spec::{Fault, WRONG_PARENTS, require};
+use crate::spec::prelude::*;
 
 /// The constraint that ε is not negative.
 pub(crate) fn require_epsilon(epsilon: &Exact, constraint: &'static str) -> Result<(), Fault> {
-    require(!epsilon.is_negative(), constraint, || {
-        format!("epsilon {epsilon} is negative")
-    })
+    require(!epsilon.is_negative(), constraint, || format!("epsilon {epsilon} is negative"))
 }
 
 /// The constraint that weight and bias, where there are any, have these dimensions.
-pub(crate) fn require_affine(
-    affine: &[&Shape],
-    dimensions: &[usize],
-    constraint: &'static str,
-) -> Result<(), Fault> {
+pub(crate) fn require_affine(affine: &[&Shape], dimensions: &[usize], constraint: &'static str) -> Result<(), Fault> {
     affine.iter().try_for_each(|parameter| {
         require(parameter.dimensions() == dimensions, constraint, || {
             format!("a weight or bias {parameter} is not {dimensions:?}")
@@ -44,9 +35,9 @@ impl Normalise<'_> {
     pub(crate) fn value<C: Context>(
         &self,
         context: &C,
-        parents: &[&Tensor<C::Value>],
+        parents: Parents<C>,
         parameter: impl Fn(usize) -> usize,
-    ) -> Result<Vec<C::Value>, EvalError> {
+    ) -> Values<C> {
         let [x, affine @ ..] = parents else {
             return Err(WRONG_PARENTS);
         };
@@ -65,10 +56,7 @@ impl Normalise<'_> {
                     *x = context.sub(x, &mean)?;
                 }
             }
-            let squares: Vec<_> = line
-                .iter()
-                .map(|x| square(context, x))
-                .collect::<Result<_, _>>()?;
+            let squares: Vec<_> = line.iter().map(|x| square(context, x)).collect::<Result<_, _>>()?;
             let variance = context.div(&context.sum(&squares)?, &count)?;
             let scale = context.rsqrt(&context.add(&variance, &epsilon)?)?;
             for x in &line {

@@ -4,12 +4,9 @@
 //! bouncing between the ends (`reflect`), or the cell at distance d − 1 from the other end, going round (`wrap`).
 //! Constraints: pad_c1 … pad_c4 (`spec-tests/ops/pad.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::{attributes, keywords};
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
+use crate::ir::attributes::keywords;
+use crate::spec::prelude::*;
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, shape_of, wrong_parents};
 
 keywords! {
     /// What the added cells hold.
@@ -41,9 +38,7 @@ attributes! {
 
 impl Operation for Pad {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let lengths = [self.before.len(), self.after.len()];
         require(lengths == [x.rank(); 2], "pad_c1", || format!("lists of {lengths:?} entries for x {x}"))?;
         let constants = usize::from(self.mode == PadMode::Constant);
@@ -61,10 +56,8 @@ impl Operation for Pad {
         shape_of(extents.collect::<Result<_, _>>()?, "pad_c4")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
-        let [x] = parents else {
-            return Err(WRONG_PARENTS);
-        };
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
+        let x = sole(parents).ok_or(WRONG_PARENTS)?;
         let fill = self.value.first().map(|value| context.constant(value)).transpose()?;
         rearrange(parents, shape.dimensions(), fill.as_ref(), |strides, axis, i| {
             let (&n, &before) = (x.dimensions().get(axis)?, self.before.get(axis)?);

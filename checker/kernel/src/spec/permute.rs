@@ -2,11 +2,8 @@
 //!
 //! Value: axis i of the result is axis `order[i]` of x. Constraints: permute_c1 (`spec-tests/ops/permute.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
+use crate::spec::prelude::*;
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, shape_of, wrong_parents};
 
 attributes! {
     /// The axes in the order `order`.
@@ -18,9 +15,7 @@ attributes! {
 
 impl Operation for Permute {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let repeated = |(i, axis)| self.order.iter().take(i).any(|earlier| earlier == axis);
         let dimensions: Option<Vec<usize>> = self.order.iter().map(|&axis| x.dimensions().get(axis).copied()).collect();
         match dimensions {
@@ -31,7 +26,7 @@ impl Operation for Permute {
         }
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         rearrange(parents, shape.dimensions(), None, |strides, axis, i| Some(strides.get(*self.order.get(axis)?)? * i))
     }
 }

@@ -3,9 +3,7 @@
 //! Such an operation is a rule from the index of the result to a position in the parent, and the rule is a sum over the axes: so an operation
 //! states only what each coordinate of each axis adds. Nothing is allocated beside the result.
 
-use crate::context::EvalError;
-use crate::ir::{Shape, Tensor};
-use crate::spec::WRONG_PARENTS;
+use crate::spec::prelude::*;
 
 /// The sum over the axes of `at(axis, coordinate)` at a row-major `position` of these dimensions; `None` where one term is.
 pub(crate) fn locate(
@@ -29,9 +27,7 @@ pub(crate) fn rearrange<V: Clone>(
     fill: Option<&V>,
     at: impl Fn(&[usize], usize, usize) -> Option<usize>,
 ) -> Result<Vec<V>, EvalError> {
-    let [x] = parents else {
-        return Err(WRONG_PARENTS);
-    };
+    let x = sole(parents).ok_or(WRONG_PARENTS)?;
     let strides = x.shape().strides();
     let value = |position| {
         let place = locate(dimensions, position, |axis, i| at(&strides, axis, i));

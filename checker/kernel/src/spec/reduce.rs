@@ -1,59 +1,20 @@
 //! Reductions: all values that differ only along some axes become one. The files of the operations state the function; the rest stands here.
 
-use crate::context::{Context, EvalError};
-use crate::ir::{Shape, Tensor};
-use crate::spec::rearrange::locate;
-use crate::spec::{Fault, WRONG_PARENTS, require, shape_of, wrong_parents};
-
-/// The shape rule: `axes` strictly ascend and are axes of x (`constraint`); they vanish, or stay as 1.
-pub(crate) fn reduced_shape(
-    parents: &[&Shape],
-    axes: &[usize],
-    keepdims: bool,
-    constraint: &'static str,
-) -> Result<Shape, Fault> {
-    let [x] = parents else {
-        return Err(wrong_parents());
-    };
-    require(
-        axes.is_sorted_by(|a, b| a < b) && axes.last().is_none_or(|&last| last < x.rank()),
-        constraint,
-        || format!("axes do not ascend within x {x}"),
-    )?;
-    let dimension = |(axis, &dimension)| match (axes.contains(&axis), keepdims) {
-        (false, _) => Some(dimension),
-        (true, true) => Some(1),
-        (true, false) => None,
-    };
-    let kept = x.dimensions().iter().enumerate().filter_map(dimension);
-    shape_of(kept.collect(), constraint)
-}
+use crate::spec::axis::lines;
+use crate::spec::prelude::*;
 
 /// `f` of every group of values that differ only along `axes`, row-major within the group and over the groups.
 pub(crate) fn reduce<V: Clone, R>(
-    x: &Tensor<V>,
+    parents: &[&Tensor<V>],
     axes: &[usize],
     mut f: impl FnMut(&[V]) -> Result<R, EvalError>,
 ) -> Result<Vec<R>, EvalError> {
-    let offsets = |reduced: bool| -> Vec<usize> {
-        let of_kind = |axis: &usize| axes.contains(axis) == reduced;
-        let axes: Vec<(usize, usize)> = (0..x.shape().rank())
-            .filter(of_kind)
-            .filter_map(|axis| Some((*x.dimensions().get(axis)?, *x.shape().strides().get(axis)?)))
-            .collect();
-        let dimensions: Vec<usize> = axes.iter().map(|&(dimension, _)| dimension).collect();
-        let at = |axis: usize, i: usize| Some(axes.get(axis)?.1 * i);
-        (0..dimensions.iter().product())
-            .filter_map(|position| locate(&dimensions, position, at))
-            .collect()
+    let x = parents.first().ok_or(WRONG_PARENTS)?;
+    let group = |line: Vec<usize>| {
+        let values = line.into_iter().filter_map(|at| x.data().get(at));
+        f(&values.cloned().collect::<Vec<V>>())
     };
-    let (bases, within) = (offsets(false), offsets(true));
-    let group = |base: usize| -> Option<Vec<V>> {
-        let places = within.iter().map(|offset| x.data().get(base + offset));
-        places.map(Option::<&V>::cloned).collect()
-    };
-    let value = |base| f(&group(base).ok_or(WRONG_PARENTS)?);
-    bases.into_iter().map(value).collect()
+    lines(x.shape(), axes).map(group).collect()
 }
 
 /// `Σ terms / n` for `n` terms: one sum, one division by the constant `n`.
@@ -63,13 +24,9 @@ pub(crate) fn mean<C: Context>(context: &C, terms: &[C::Value]) -> Result<C::Val
 }
 
 /// The fold of `f` from the first of the terms, which are not empty.
-pub(crate) fn fold<V: Clone>(
-    terms: &[V],
-    mut f: impl FnMut(&V, &V) -> Result<V, EvalError>,
-) -> Result<V, EvalError> {
+pub(crate) fn fold<V: Clone>(terms: &[V], mut f: impl FnMut(&V, &V) -> Result<V, EvalError>) -> Result<V, EvalError> {
     let (first, rest) = terms.split_first().ok_or(WRONG_PARENTS)?;
-    rest.iter()
-        .try_fold(first.clone(), |so_far, x| f(&so_far, x))
+    rest.iter().try_fold(first.clone(), |so_far, x| f(&so_far, x))
 }
 
 /// Declares a reduction over `axes` by a function of the group of values.
@@ -86,7 +43,7 @@ macro_rules! reduction {
         }
         impl $crate::spec::Operation for $name {
             fn shape(&self, parents: &[&$crate::ir::Shape]) -> Result<$crate::ir::Shape, $crate::spec::Fault> {
-                $crate::spec::reduce::reduced_shape(parents, &self.axes, self.keepdims, $constraint)
+                $crate::spec::axis::reduced(parents, &self.axes, self.keepdims, $constraint)
             }
             fn value<C: $crate::context::Context>(
                 &self,
@@ -94,10 +51,7 @@ macro_rules! reduction {
                 parents: &[&$crate::ir::Tensor<C::Value>],
                 _: &$crate::ir::Shape,
             ) -> Result<Vec<C::Value>, $crate::context::EvalError> {
-                let [x] = parents else {
-                    return Err($crate::spec::WRONG_PARENTS);
-                };
-                $crate::spec::reduce::reduce(x, &self.axes, |$terms| $value)
+                $crate::spec::reduce::reduce(parents, &self.axes, |$terms| $value)
             }
         }
     };

@@ -2,11 +2,8 @@
 //!
 //! Shapes: x → `shape`. Constraints: reshape_c1 (`spec-tests/ops/reshape.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
+use crate::spec::prelude::*;
 use crate::spec::rearrange::unchanged;
-use crate::spec::{Fault, Operation, require, wrong_parents};
 
 attributes! {
     /// The values of x in `shape`.
@@ -18,14 +15,12 @@ attributes! {
 
 impl Operation for Reshape {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         require(x.elements() == self.shape.elements(), "reshape_c1", || format!("x {x} does not fill {}", self.shape))?;
         Ok(self.shape.clone())
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         unchanged(parents)
     }
 }

@@ -4,12 +4,8 @@
 //! Shapes: x, weight [the dimensions from `axis` on] (may be absent) → the shape of x.
 //! Constraints: rms_norm_c1 … rms_norm_c3 (`spec-tests/ops/rms_norm.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
 use crate::spec::normalise::{Normalise, require_affine, require_epsilon};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, require, wrong_parents};
+use crate::spec::prelude::*;
 
 attributes! {
     /// Root mean square normalisation.
@@ -32,7 +28,7 @@ impl Operation for RmsNorm {
         Ok((*x).clone())
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let length = shape.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
         Normalise { length, epsilon: &self.epsilon, centred: false }.value(context, parents, |position| position % length)
     }

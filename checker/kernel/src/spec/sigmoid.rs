@@ -3,8 +3,8 @@
 //! Value: the quotient, in this order of operations; x stands in it once, so an interval keeps its exact image. In `Binary32` the exponential
 //! overflows below −88.8 and the result is then +0 instead of a subnormal.
 
-use crate::context::{Context, EvalError};
 use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 
 unary! {
     /// `1/(1 + e^(−x))` at every position.

@@ -3,11 +3,8 @@
 //! Value: along each axis the positions start, start + step, … before `end` (after it, where the step is negative).
 //! Constraints: slice_c1 … slice_c3 (`spec-tests/ops/slice.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
+use crate::spec::prelude::*;
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, require, shape_of, wrong_parents};
 
 attributes! {
     /// The selection; the lists have one entry per axis, and nothing is counted from the back or clipped.
@@ -31,9 +28,7 @@ fn count(n: usize, start: usize, end: i64, step: i64) -> Option<usize> {
 
 impl Operation for Slice {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let lengths = [self.start.len(), self.end.len(), self.step.len()];
         require(lengths == [x.rank(); 3], "slice_c1", || format!("lists of {lengths:?} entries for x {x}"))?;
         let axes = x.dimensions().iter().zip(&self.start).zip(&self.end).zip(&self.step);
@@ -45,7 +40,7 @@ impl Operation for Slice {
         shape_of(axes.map(kept).collect::<Result<_, _>>()?, "slice_c3")
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         rearrange(parents, shape.dimensions(), None, |strides, axis, i| {
             let offset = i64::try_from(i).ok()?.checked_mul(*self.step.get(axis)?)?;
             let start = i64::try_from(*self.start.get(axis)?).ok()?;

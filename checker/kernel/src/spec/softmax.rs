@@ -3,11 +3,8 @@
 //! Value: `e^(x_i − m) / Σ_j e^(x_j − m)` with `m = max_j x_j`, in this order of operations; over ℝ it does not depend on `m`.
 //! Shapes: x → the same shape. Constraints: softmax_c1 (`spec-tests/ops/softmax.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
 use crate::spec::axis::{along, require_axis};
-use crate::spec::{Fault, Operation};
+use crate::spec::prelude::*;
 
 attributes! {
     /// Softmax along `axis`.
@@ -25,9 +22,9 @@ impl Operation for Softmax {
     fn value<C: Context>(
         &self,
         context: &C,
-        parents: &[&Tensor<C::Value>],
+        parents: Parents<C>,
         _: &Shape,
-    ) -> Result<Vec<C::Value>, EvalError> {
+    ) -> Values<C> {
         along(parents, self.axis, |x| {
             let exps = exps(context, &shifted(context, x)?.1)?;
             let total = context.sum(&exps)?;
@@ -45,6 +42,6 @@ pub(crate) fn shifted<C: Context>(context: &C, x: &[C::Value]) -> Result<(C::Val
 }
 
 /// `e^x` of every value.
-pub(crate) fn exps<C: Context>(context: &C, x: &[C::Value]) -> Result<Vec<C::Value>, EvalError> {
+pub(crate) fn exps<C: Context>(context: &C, x: &[C::Value]) -> Values<C> {
     x.iter().map(|x| context.exp(x)).collect()
 }

@@ -3,12 +3,8 @@
 //! Value: with z = β·x, `(max(z, 0) + ln(1 + e^(−|z|))) / β`, in this order of operations: no exponential overflows, and no threshold is needed.
 //! Constraints: softplus_c1 (`spec-tests/ops/softplus.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
 use crate::spec::elementwise::{map, same_shape};
-use crate::spec::{Fault, Operation, require};
+use crate::spec::prelude::*;
 
 attributes! {
     /// `ln(1 + e^(beta·x)) / beta` at every position.
@@ -24,7 +20,7 @@ impl Operation for Softplus {
         same_shape(parents)
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], _: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
         let beta = context.constant(&self.beta)?;
         map(parents, |x| context.div(&softplus(context, &context.mul(&beta, x)?)?, &beta))
     }

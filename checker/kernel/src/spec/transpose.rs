@@ -2,11 +2,8 @@
 //!
 //! Value: y[.., i, .., j, ..] = x[.., j, .., i, ..]. Constraints: transpose_c1 (`spec-tests/ops/transpose.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::attributes;
-use crate::ir::{Shape, Tensor};
+use crate::spec::prelude::*;
 use crate::spec::rearrange::rearrange;
-use crate::spec::{Fault, Operation, require, shape_of, wrong_parents};
 
 attributes! {
     /// The axes `first` and `second` exchanged.
@@ -20,9 +17,7 @@ attributes! {
 
 impl Operation for Transpose {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         require(self.first.max(self.second) < x.rank(), "transpose_c1", || {
             format!("axes {} and {} of x {x}", self.first, self.second)
         })?;
@@ -31,7 +26,7 @@ impl Operation for Transpose {
         shape_of(dimensions, "transpose_c1")
     }
 
-    fn value<C: Context>(&self, _: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, _: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         rearrange(parents, shape.dimensions(), None, |strides, axis, i| {
             let from = if axis == self.first {
                 self.second

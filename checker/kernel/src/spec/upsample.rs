@@ -7,12 +7,9 @@
 //! min(l + 1, n − 1) as (1 − t)·x[l] + t·x[l + 1], t = c − l, the last axis first. Coordinates and t are exact rationals.
 //! Shapes: x [N, C, spatial..] → y [N, C, size..]. Constraints: upsample_c1 … upsample_c3 (`spec-tests/ops/upsample.md`).
 
-use crate::context::{Context, EvalError};
-use crate::ir::attributes::{attributes, keywords};
-use crate::ir::{Shape, Tensor};
-use crate::number::Exact;
+use crate::ir::attributes::keywords;
+use crate::spec::prelude::*;
 use crate::spec::window::{over_windows, require_spatial};
-use crate::spec::{Fault, Operation, WRONG_PARENTS, elements, require, shape_of, wrong_parents};
 
 keywords! {
     /// How the cells around a coordinate make a value.
@@ -102,9 +99,7 @@ impl Upsample {
 
 impl Operation for Upsample {
     fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x] = parents else {
-            return Err(wrong_parents());
-        };
+        let x = sole(parents).ok_or_else(wrong_parents)?;
         let spatial = x.rank().saturating_sub(2);
         require_spatial(spatial, &[&self.size], "upsample_c1")?;
         require(self.scale.len() == spatial, "upsample_c1", || format!("{} scales for {spatial} spatial axes", self.scale.len()))?;
@@ -114,7 +109,7 @@ impl Operation for Upsample {
         shape_of(x.dimensions().iter().take(2).chain(&self.size).copied().collect(), "upsample_c3")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: &[&Tensor<C::Value>], shape: &Shape) -> Result<Vec<C::Value>, EvalError> {
+    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
         let [_, _, input @ ..] = parents.first().ok_or(WRONG_PARENTS)?.dimensions() else {
             return Err(WRONG_PARENTS);
         };

@@ -36,7 +36,7 @@ keywords! {
     /// Which NaN an operation delivers; the standard recommends but does not prescribe.
     #[derive(Default)]
     pub enum NanPolicy {
-        /// Every NaN result is `7fc00000` (as on RISC-V, and on NVIDIA GPUs up to the payload).
+        /// Every NaN result is `7fc00000` (as on RISC-V).
         #[default]
         Canonical = "canonical",
         /// SSE on x86: the first operand that is a NaN, made quiet; `ffc00000` where no operand is one.

@@ -8,7 +8,7 @@
 //! `schedule` (the order of a sum), `elementary` (the `Real` reading, rounded once).
 //! Arithmetic never fails: where a real function is undefined the standard has a NaN or an infinity. What fails is a schedule that does not fit,
 //! and an elementary function that its bound on precision does not decide (none is known).
-//! Conformance: `spec-tests/tests/{testfloat,hardware,hard_binary32}.rs`.
+//! Conformance: `spec-tests/tests/{testfloat,hardware,hard_binary32,core_math}.rs`.
 
 pub mod arithmetic;
 pub mod compare;
@@ -40,11 +40,7 @@ pub struct Binary32 {
 impl Binary32 {
     /// The reading in an environment, its sums ordered by `schedule`.
     pub fn new(environment: Environment, schedule: Schedule) -> Self {
-        Binary32 {
-            environment,
-            schedule,
-            elementary: Elementary::default(),
-        }
+        Binary32 { environment, schedule, elementary: Elementary::default() }
     }
 
     /// The rounding mode and NaN policy.
@@ -64,10 +60,25 @@ impl Binary32 {
     }
 }
 
-/// The terms of a plain sum.
+/// The words of all rows, one row after the other; padding is +0.
+fn gathered(rows: &Rows<'_, u32>) -> Vec<u32> {
+    let row = |i| (0..rows.terms()).map(move |t| rows.term(i, t).copied().unwrap_or(0));
+    (0..rows.rows()).flat_map(row).collect()
+}
+
+/// The terms of a reduction: the words of a row, or their products with those of another.
 struct Terms<'a> {
-    terms: &'a [u32],
+    left: &'a [u32],
+    right: Option<&'a [u32]>,
     environment: Environment,
+}
+
+impl Terms<'_> {
+    /// Term `i` as a datum, or as a pair of factors.
+    fn factors(&self, i: usize) -> (u32, Option<u32>) {
+        let operand = |row: &[u32]| row.get(i).copied().unwrap_or(0);
+        (operand(self.left), self.right.map(operand))
+    }
 }
 
 impl Accumulate for Terms<'_> {
@@ -82,50 +93,17 @@ impl Accumulate for Terms<'_> {
     }
 
     fn product(&self, i: usize) -> u32 {
-        self.terms.get(i).copied().unwrap_or(0)
+        match self.factors(i) {
+            (term, None) => term,
+            (x, Some(y)) => arithmetic::mul(x, y, self.environment).0,
+        }
     }
 
     fn fma(&self, i: usize, a: u32) -> u32 {
-        self.add(a, self.product(i))
-    }
-}
-
-/// The pairs of one left row and one right row; padding is +0.
-struct Pairs<'a> {
-    left: (&'a Rows<'a, u32>, usize),
-    right: (&'a Rows<'a, u32>, usize),
-    environment: Environment,
-}
-
-impl Pairs<'_> {
-    fn pair(&self, i: usize) -> (u32, u32) {
-        let operand = |(rows, row): (&Rows<'_, u32>, usize)| rows.term(row, i).copied();
-        (
-            operand(self.left).unwrap_or(0),
-            operand(self.right).unwrap_or(0),
-        )
-    }
-}
-
-impl Accumulate for Pairs<'_> {
-    type Value = u32;
-
-    fn zero(&self) -> u32 {
-        0
-    }
-
-    fn add(&self, a: u32, b: u32) -> u32 {
-        arithmetic::add(a, b, self.environment).0
-    }
-
-    fn product(&self, i: usize) -> u32 {
-        let (x, y) = self.pair(i);
-        arithmetic::mul(x, y, self.environment).0
-    }
-
-    fn fma(&self, i: usize, a: u32) -> u32 {
-        let (x, y) = self.pair(i);
-        arithmetic::fma(x, y, a, self.environment).0
+        match self.factors(i) {
+            (term, None) => self.add(a, term),
+            (x, Some(y)) => arithmetic::fma(x, y, a, self.environment).0,
+        }
     }
 }
 
@@ -141,11 +119,7 @@ impl Context for Binary32 {
     }
 
     fn pi(&self) -> Result<u32, EvalError> {
-        let pi = word::Finite {
-            negative: false,
-            exponent: -62,
-            significand: PI | 1,
-        };
+        let pi = word::Finite { negative: false, exponent: -62, significand: PI | 1 };
         Ok(pi.round(self.environment.rounding).0)
     }
 
@@ -226,27 +200,23 @@ impl Context for Binary32 {
     }
 
     fn sum(&self, terms: &[u32]) -> Result<u32, EvalError> {
-        let environment = self.environment;
-        self.schedule
-            .reduce(terms.len(), None, &Terms { terms, environment })
+        let operands = Terms { left: terms, right: None, environment: self.environment };
+        self.schedule.reduce(terms.len(), None, &operands)
     }
 
-    fn dots(
-        &self,
-        left: &Rows<'_, u32>,
-        right: &Rows<'_, u32>,
-        bias: Option<&[u32]>,
-    ) -> Result<Vec<u32>, EvalError> {
+    fn dots(&self, left: &Rows<'_, u32>, right: &Rows<'_, u32>, bias: Option<&[u32]>) -> Result<Vec<u32>, EvalError> {
+        let n = left.terms();
+        let (lefts, rights) = (gathered(left), gathered(right));
         let mut out = Vec::with_capacity(left.rows() * right.rows());
         for i in 0..left.rows() {
             for j in 0..right.rows() {
-                let pairs = Pairs {
-                    left: (left, i),
-                    right: (right, j),
+                let terms = Terms {
+                    left: lefts.get(i * n..(i + 1) * n).unwrap_or(&[]),
+                    right: Some(rights.get(j * n..(j + 1) * n).unwrap_or(&[])),
                     environment: self.environment,
                 };
                 let bias = bias.and_then(|bias| bias.get(j)).copied();
-                out.push(self.schedule.reduce(left.terms(), bias, &pairs)?);
+                out.push(self.schedule.reduce(n, bias, &terms)?);
             }
         }
         Ok(out)

@@ -1,10 +1,11 @@
 //! `e^x`, `e^x − 1` and `2^x`.
 //!
-//! Claim: for an exact argument the result is within 2^−4 of the last requested bit (relative accuracy, near zero too); a narrow ball widens by the
+//! Claim: for an exact argument the radius is at most one unit of the last requested bit (relative accuracy, near zero too); a narrow ball widens by the
 //! derivative bound `e^m (e^r − 1) ≤ e^m (r + r²)`, `r ≤ 1`, a wide one is evaluated at both ends (the functions increase).
 //! Method: `x = n ln 2 + r`, `|r| ≤ 0.35`; Taylor series of `e^y − 1` at `y = r/2^k`, then k doublings `e ← e (2 + e)`.
 
-use super::constants::{Constant, fixed_top, length, nearest_integer, one_fixed, to_fixed, unit};
+use super::constants::Constant;
+use super::fixed::{fixed_top, length, nearest_integer, one_fixed, signed, taylor, to_fixed, unit};
 use super::{Ball, Mag, Real, too_large};
 use crate::context::EvalError;
 use crate::number::{Dyadic, dyadic::EXPONENT_LIMIT};
@@ -21,12 +22,7 @@ impl Real {
     /// `e^x`.
     pub(super) fn exp_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
         let narrow = x.mag() <= Mag::power_of_two(-10);
-        self.lift(
-            x,
-            narrow,
-            |x| self.exp_at(x, precision),
-            |value| value.magnitude().mul(one_plus(x.mag())),
-        )
+        self.lift(x, narrow, |x| self.exp_at(x, precision), |value| value.magnitude() * x.mag().plus_one())
     }
 
     /// `e^x − 1`.
@@ -36,7 +32,10 @@ impl Real {
             x,
             narrow,
             |x| self.expm1_at(x, precision),
-            |value| one_plus(value.magnitude()).mul(one_plus(x.mag())),
+            |value| {
+                let one = Ball::exact(Dyadic::one());
+                value.add(&one, 32).magnitude() * x.mag().plus_one()
+            },
         )
     }
 
@@ -47,7 +46,7 @@ impl Real {
             x,
             narrow,
             |x| self.exp2_at(x, precision),
-            |value| value.magnitude().mul(one_plus(x.mag())), // |2^h − 1| ≤ e^|h| − 1
+            |value| value.magnitude() * x.mag().plus_one() * Mag::new(1420, -11), // ln 2 < 1420/2048
         )
     }
 
@@ -59,10 +58,7 @@ impl Real {
         if top >= TOP {
             return if x.is_negative() {
                 // e^−|x| ≤ 2^−|x| ≤ 2^−2^40
-                Ok(Ball::new(
-                    Dyadic::zero(),
-                    Mag::power_of_two(-EXPONENT_LIMIT),
-                ))
+                Ok(Ball::new(Dyadic::zero(), Mag::power_of_two(-EXPONENT_LIMIT)))
             } else {
                 Err(too_large())
             };
@@ -103,9 +99,7 @@ impl Real {
         }
         if top >= 0 {
             // |x| ≥ 1/2: |e^x − 1| ≥ 0.39 and e^x loses at most three bits.
-            return Ok(self
-                .exp_at(x, precision + 6)?
-                .sub(&Ball::exact(Dyadic::one()), precision + 4));
+            return Ok(self.exp_at(x, precision + 6)?.sub(&Ball::exact(Dyadic::one()), precision + 4));
         }
         // |e^x − 1| ≥ 0.78 |x| ≥ 2^(top − 1.4): with these bits at least 2^(precision + 6) units, known to within 1 · 1.65 + 2.
         let bits = precision + 8 + top.unsigned_abs();
@@ -121,38 +115,14 @@ impl Real {
         let n = nearest_integer(x);
         let fraction = x.sub(&Dyadic::new(n.clone(), 0));
         let n = i64::try_from(n).map_err(|_| too_large())?;
-        let exponent = self
-            .ln(Constant::Ln2, precision + 8)
-            .mul(&Ball::exact(fraction), precision + 8);
+        let exponent = self.constant_ball(Constant::Ln2, precision + 8).mul(&Ball::exact(fraction), precision + 8);
         Ok(self.exp_ball(&exponent, precision + 4)?.scaled(n))
     }
-
-    /// A constant as a ball.
-    pub(super) fn ln(&self, constant: Constant, precision: u64) -> Ball {
-        let bits = precision + 4;
-        Ball::fixed(
-            self.constant_fixed(constant, bits),
-            unit(bits),
-            2,
-            precision,
-        )
-    }
-}
-
-/// `1 + r`, rounded up.
-pub(super) fn one_plus(r: Mag) -> Mag {
-    Mag::power_of_two(0).add(r)
-}
-
-/// A precision as a signed number of bits.
-pub(super) fn signed(precision: u64) -> i64 {
-    i64::try_from(precision).unwrap_or(i64::MAX >> 2)
 }
 
 /// `2^bits · (e^r − 1)` within 2 units, for an exact `r · 2^−bits` of magnitude at most 1/2 and `bits ≥ 40`.
 ///
-/// Series: with `|y| ≤ 1/2` a term computed by a floor and a truncation has an error `e_j ≤ (e_{j−1}/2 + 1)/j + 1 ≤ 2`, there are `N ≤ q` of
-/// them, and from the first one that is at most 1 in magnitude (so truly at most 3) the rest sums to at most 3: δ₀ ≤ 2N + 3.
+/// Series: δ₀ ≤ 2N + 3 units of 2^−q, `N ≤ q + 1` (see `taylor`).
 /// Doubling: an error δ becomes `δ (2 + 2e + δ) + 1`; the product of the factors over all k doublings is `2^k e^(y (1 + 2 + … + 2^(k−1)))
 /// ≤ 2^k √e` (up to the negligible δ), hence finally at most `1.66 · 2^k (2N + 5)` units of 2^−q. With `q = bits + guard ≤ 2 bits` and
 /// `guard = k + 5 + length(bits)` that is at most a quarter of a unit of 2^−bits, and the last floor adds one.
@@ -162,20 +132,12 @@ pub(super) fn expm1_fixed(r: &BigInt, bits: u64) -> BigInt {
     let guard = k + 5 + length(bits);
     let q = bits + guard;
     let y = r << (guard - k);
-    let mut sum = y.clone();
-    let mut term = y.clone();
-    let mut j = 1u32;
-    while term.bits() > 1 {
-        j += 1;
-        term *= &y;
-        term >>= q;
-        term /= j;
-        sum += &term;
-    }
+    let mut sum = BigInt::zero();
+    taylor(&y, q, |_, term| sum += term);
     for _ in 0..k {
         let square = (&sum * &sum) >> q;
         sum <<= 1u32;
         sum += square;
     }
-    if sum.is_zero() { sum } else { sum >> guard }
+    sum >> guard
 }

@@ -1,9 +1,8 @@
 //! `sinh`, `cosh` and `tanh`, each from one exponential.
 //!
-//! Claim: for an exact argument the result is within 2^−2 of the last requested bit, near zero too. `sinh` and `tanh` increase and `cosh` is
+//! Claim: for an exact argument the radius is at most one unit of the last requested bit, near zero too. `sinh` and `tanh` increase and `cosh` is
 //! even and increases with `|x|`; wide balls are evaluated at both ends.
 
-use super::exp::one_plus;
 use super::{Ball, INTERNAL, Mag, Real};
 use crate::context::EvalError;
 use crate::number::{Direction, Dyadic};
@@ -19,8 +18,7 @@ impl Real {
             |value| {
                 let least = value.mignitude().to_dyadic();
                 let (rest, _) = Dyadic::one().add_rounded(&least.neg(), 30, Direction::Up); // 1 − |tanh|
-                let slope = one_plus(Mag::power_of_two(0)).mul(Mag::above(&rest));
-                slope.mul(one_plus(x.mag().scaled(2)))
+                Mag::above(&rest) * value.magnitude().plus_one() * x.mag().scaled(2).plus_one()
             },
         )
     }

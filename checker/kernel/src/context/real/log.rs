@@ -1,12 +1,13 @@
 //! `ln x`, `ln(1 + x)`, `log₂ x` and `log₁₀ x`.
 //!
-//! Claim: for an exact argument the result is within 2^−3 of the last requested bit, near `x = 1` too; a narrow ball widens by `r / min x`
+//! Claim: for an exact argument the radius is at most one unit of the last requested bit, near `x = 1` too; a narrow ball widens by `r / min x`
 //! (the derivative over the ball), a wide one is evaluated at both ends.
 //! Method: `ln(1 + d) = y + 2 artanh(t/(2 + t))` with `t = (1 + d) e^−y − 1`, where `y` is a guess of 55 good bits: whatever the guess, the
 //! equation holds; the guess only has to make `t` small, and that is checked.
 
-use super::constants::{Constant, fixed_top, length, one_fixed, to_fixed, unit};
-use super::exp::{expm1_fixed, signed};
+use super::constants::Constant;
+use super::exp::expm1_fixed;
+use super::fixed::{fixed_top, length, odd_series, one_fixed, signed, to_fixed, unit};
 use super::{Ball, Mag, Real};
 use crate::context::EvalError;
 use crate::number::Dyadic;
@@ -31,10 +32,7 @@ impl Real {
                 return Err(super::undefined("log1p", "the argument is not above -1"));
             }
             None => {
-                return Err(super::undecided(
-                    "log1p",
-                    "the argument may not be above -1",
-                ));
+                return Err(super::undecided("log1p", "the argument may not be above -1"));
             }
         };
         self.lift_logarithm(x, &shifted, |x| self.log1p_at(x, precision))
@@ -64,14 +62,9 @@ impl Real {
         self.over_constant(x, Constant::Ln10, precision)
     }
 
-    fn over_constant(
-        &self,
-        x: &Ball,
-        constant: Constant,
-        precision: u64,
-    ) -> Result<Ball, EvalError> {
+    fn over_constant(&self, x: &Ball, constant: Constant, precision: u64) -> Result<Ball, EvalError> {
         let p = precision + 4;
-        let quotient = self.log_ball(x, p)?.div(&self.ln(constant, p), p);
+        let quotient = self.log_ball(x, p)?.div(&self.constant_ball(constant, p), p);
         quotient.ok_or(super::INTERNAL)
     }
 
@@ -84,7 +77,7 @@ impl Real {
     ) -> Result<Ball, EvalError> {
         // 1/min is an upper bound only up to the 30 bits of a Mag, which rounds up.
         let nearest = point.mignitude();
-        let slope = Mag::power_of_two(0).div(nearest);
+        let slope = Mag::power_of_two(0).over(nearest);
         let narrow = x.mag().scaled(10) <= nearest && slope.is_some();
         self.lift(x, narrow, at, |_| slope.unwrap_or(Mag::ZERO))
     }
@@ -103,7 +96,7 @@ impl Real {
         let bits = precision + 8 + length(precision);
         let mut d = to_fixed(&scaled, bits) - one_fixed(bits);
         let mut n = top;
-        if d < -(one_fixed(bits) * 19u32 >> 6u32) {
+        if d < -((one_fixed(bits) * 19u32) >> 6u32) {
             d = to_fixed(&scaled.scaled(1), bits) - one_fixed(bits);
             n = top.saturating_sub(1);
         }
@@ -125,9 +118,7 @@ impl Real {
         }
         if top > p + 8 {
             // ln(1 + d) = ln d + ln(1 + 1/d), and 0 < ln(1 + 1/d) < 2^(1−top).
-            return Ok(self
-                .log_at(d, precision + 2)?
-                .widened(Mag::power_of_two(1 - top)));
+            return Ok(self.log_at(d, precision + 2)?.widened(Mag::power_of_two(1 - top)));
         }
         if top > -2 {
             return self.log_at(&d.add(&Dyadic::one()), precision);
@@ -142,10 +133,8 @@ impl Real {
 /// `2^bits · ln(1 + d)` for `d · 2^−bits` in [−0.3, 0.43], and its error in units.
 ///
 /// With the guess: `w` is within 2 units, `t = d + w + d w` within 2 · 1.43 + 1 ≤ 4; without it `t` is exact.
-/// `u = t/(2 + t)` inherits at most 0.51 · 4 units and its floor adds 1: artanh u is within 3.2. The series at the computed u: a power is within
-/// `e_j ≤ 2^−25 e_{j−1} + 2^−12 + 1 ≤ 1.01`, its truncated quotient within 1.4; from a power that is at most 1 (truly at most 2.1) the tail is
-/// below 2^−23. Twice 3.2 + 1.4 N is less than 3N + 9.
-fn log1p_fixed(d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
+/// `u = t/(2 + t)` inherits at most 0.51 · 4 units and its floor adds 1: artanh u is within 3.2, and the series at the computed u adds 3N/2 + 1.
+pub(super) fn log1p_fixed(d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
     let (guess, t) = if fixed_top(d, bits) <= -12 {
         (BigInt::default(), d.clone())
     } else {
@@ -160,16 +149,8 @@ fn log1p_fixed(d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
         return Err(super::INTERNAL);
     }
     let u = (&t << bits) / (&t + (one_fixed(bits) << 1u32));
-    let square = (&u * &u) >> bits;
-    let (mut sum, mut power) = (u.clone(), u);
-    let mut n = 0u32;
-    while power.bits() > 1 {
-        n += 1;
-        power *= &square;
-        power >>= bits;
-        sum += &power / (2 * n + 1);
-    }
-    Ok((guess + (sum << 1u32), 3 * u64::from(n) + 9))
+    let (sum, n) = odd_series(u, bits, false);
+    Ok((guess + (sum << 1u32), 3 * n + 9))
 }
 
 /// About `2^60 ln(1 + d)` for `d · 2^−60` in [−0.3, 0.43], with no claim.

@@ -8,6 +8,7 @@
 use crate::number::Dyadic;
 use num_bigint::BigInt;
 use std::cmp::Ordering;
+use std::ops::{Add, Mul};
 
 const BITS: u32 = 30;
 
@@ -20,10 +21,7 @@ pub struct Mag {
 
 impl Mag {
     /// Zero, exactly.
-    pub const ZERO: Mag = Mag {
-        mantissa: 0,
-        exponent: 0,
-    };
+    pub const ZERO: Mag = Mag { mantissa: 0, exponent: 0 };
 
     /// The least bound with 30 bits that is at least `mantissa · 2^exponent`.
     pub fn new(mantissa: u64, exponent: i64) -> Self {
@@ -33,25 +31,25 @@ impl Mag {
         let bits = 64 - mantissa.leading_zeros();
         if bits <= BITS {
             let shift = BITS - bits;
-            return Mag {
-                mantissa: mantissa << shift,
-                exponent: exponent.saturating_sub(shift.into()),
-            };
+            return Mag { mantissa: mantissa << shift, exponent: exponent.saturating_sub(shift.into()) };
         }
         let shift = bits - BITS;
         let (down, exponent) = (mantissa >> shift, exponent.saturating_add(shift.into()));
         let up = down + u64::from(down << shift != mantissa);
         if up >> BITS == 0 {
-            Mag {
-                mantissa: up,
-                exponent,
-            }
+            Mag { mantissa: up, exponent }
         } else {
             Mag {
                 mantissa: up >> 1, // 2^30 exactly
                 exponent: exponent.saturating_add(1),
             }
         }
+    }
+
+    /// `1 + self`.
+    #[must_use]
+    pub fn plus_one(self) -> Self {
+        Mag::power_of_two(0) + self
     }
 
     /// `2^exponent`.
@@ -63,10 +61,7 @@ impl Mag {
     pub fn wide(mantissa: u128, exponent: i64) -> Self {
         let excess = 66u32.saturating_sub(mantissa.leading_zeros());
         let high = u64::try_from(mantissa >> excess).unwrap_or(u64::MAX); // at most 62 bits
-        Mag::new(
-            high.saturating_add(u64::from(excess > 0)),
-            exponent.saturating_add(excess.into()),
-        )
+        Mag::new(high.saturating_add(u64::from(excess > 0)), exponent.saturating_add(excess.into()))
     }
 
     /// An upper bound of `|x|`.
@@ -92,44 +87,12 @@ impl Mag {
         (self.mantissa != 0).then(|| self.exponent.saturating_add(BITS.into()))
     }
 
-    /// An upper bound of the sum.
-    #[must_use]
-    pub fn add(self, other: Self) -> Self {
-        let (large, small) = if self >= other {
-            (self, other)
-        } else {
-            (other, self)
-        };
-        if small.mantissa == 0 {
-            return large;
-        }
-        // 30 + 30 bits, the small one aligned by a shift that rounds up.
-        let gap = large.exponent.abs_diff(small.exponent);
-        let wide = small.mantissa << BITS;
-        let aligned = wide.checked_shr(u32::try_from(gap).unwrap_or(u32::MAX));
-        Mag::new(
-            (large.mantissa << BITS) + aligned.unwrap_or(0) + 1,
-            large.exponent.saturating_sub(BITS.into()),
-        )
-    }
-
-    /// An upper bound of the product.
-    #[must_use]
-    pub fn mul(self, other: Self) -> Self {
-        Mag::new(
-            self.mantissa * other.mantissa,
-            self.exponent.saturating_add(other.exponent),
-        )
-    }
-
     /// An upper bound of `self / divisor`, the divisor a lower bound; `None` when it is zero.
-    pub fn div(self, divisor: Self) -> Option<Self> {
+    pub fn over(self, divisor: Self) -> Option<Self> {
         let quotient = (self.mantissa << BITS).checked_div(divisor.mantissa)?;
         Some(Mag::new(
             quotient + u64::from(self.mantissa != 0),
-            self.exponent
-                .saturating_sub(divisor.exponent)
-                .saturating_sub(BITS.into()),
+            self.exponent.saturating_sub(divisor.exponent).saturating_sub(BITS.into()),
         ))
     }
 
@@ -156,27 +119,42 @@ impl Mag {
     }
 }
 
+impl Add for Mag {
+    type Output = Mag;
+
+    /// An upper bound of the sum.
+    fn add(self, other: Mag) -> Mag {
+        let (large, small) = (self.max(other), self.min(other));
+        if small.mantissa == 0 {
+            return large;
+        }
+        // 30 + 30 bits, the small one aligned by a shift that rounds up.
+        let gap = u32::try_from(large.exponent.abs_diff(small.exponent)).unwrap_or(u32::MAX);
+        let aligned = (small.mantissa << BITS).checked_shr(gap).unwrap_or(0);
+        Mag::new((large.mantissa << BITS) + aligned + 1, large.exponent.saturating_sub(BITS.into()))
+    }
+}
+
+impl Mul for Mag {
+    type Output = Mag;
+
+    /// An upper bound of the product.
+    fn mul(self, other: Mag) -> Mag {
+        Mag::new(self.mantissa * other.mantissa, self.exponent.saturating_add(other.exponent))
+    }
+}
+
 /// The up to 62 leading bits `h` of `|x|` with their exponent, `h · 2^e ≤ |x| < (h + 1) · 2^e`, and whether they are all.
 fn leading_bits(x: &Dyadic) -> (u64, i64, bool) {
     let mut digits = x.mantissa().iter_u64_digits();
     let count = digits.len();
-    let (first, second) = (
-        digits.next_back().unwrap_or(0),
-        digits.next_back().unwrap_or(0),
-    );
+    let (first, second) = (digits.next_back().unwrap_or(0), digits.next_back().unwrap_or(0));
     let both = (u128::from(first) << 64) | u128::from(second);
     let excess = 66u32.saturating_sub(both.leading_zeros());
     let high = u64::try_from(both >> excess).unwrap_or(u64::MAX);
     let below = i64::try_from(count).unwrap_or(i64::MAX).saturating_sub(2) * 64;
-    let exponent = x
-        .exponent()
-        .saturating_add(below)
-        .saturating_add(excess.into());
-    (
-        high,
-        exponent,
-        count <= 2 && u128::from(high) << excess == both,
-    )
+    let exponent = x.exponent().saturating_add(below).saturating_add(excess.into());
+    (high, exponent, count <= 2 && u128::from(high) << excess == both)
 }
 
 impl PartialOrd for Mag {
@@ -200,28 +178,16 @@ mod tests {
 
     #[test]
     fn bounds_are_never_below_the_exact_value() {
-        let values = [
-            0,
-            1,
-            3,
-            (1 << 30) - 1,
-            (1 << 30) + 1,
-            (1 << 31) - 1,
-            u64::MAX,
-            0x1234_5678_9abc_def1,
-        ];
+        let values = [0, 1, 3, (1 << 30) - 1, (1 << 30) + 1, (1 << 31) - 1, u64::MAX, 0x1234_5678_9abc_def1];
         for a in values {
             for b in values {
                 for e in [-100i64, -31, -3, 0, 1, 40, 70] {
-                    let (x, y) = (
-                        Dyadic::new(BigInt::from(a), e),
-                        Dyadic::new(BigInt::from(b), 0),
-                    );
+                    let (x, y) = (Dyadic::new(BigInt::from(a), e), Dyadic::new(BigInt::from(b), 0));
                     let (p, q) = (Mag::above(&x), Mag::above(&y));
                     assert!(p.to_dyadic() >= x && Mag::below(&x).to_dyadic() <= x);
-                    assert!(p.add(q).to_dyadic() >= p.to_dyadic().add(&q.to_dyadic()));
-                    assert!(p.mul(q).to_dyadic() >= p.to_dyadic().mul(&q.to_dyadic()));
-                    if let Some(r) = p.div(q) {
+                    assert!((p + q).to_dyadic() >= p.to_dyadic().add(&q.to_dyadic()));
+                    assert!((p * q).to_dyadic() >= p.to_dyadic().mul(&q.to_dyadic()));
+                    if let Some(r) = p.over(q) {
                         assert!(r.to_dyadic().mul(&q.to_dyadic()) >= p.to_dyadic());
                     }
                     assert_eq!(p >= q, p.to_dyadic() >= q.to_dyadic());
@@ -230,10 +196,7 @@ mod tests {
             let wide = u128::from(a) * 0xffff_ffff_ffff_fff1;
             let exact = Dyadic::new(BigInt::from(wide), 5);
             assert!(Mag::wide(wide, 5).to_dyadic() >= exact);
-            assert!(
-                Mag::wide(wide, 5).to_dyadic()
-                    <= exact.mul(&Dyadic::new((1 + (1 << 28)).into(), -28))
-            );
+            assert!(Mag::wide(wide, 5).to_dyadic() <= exact.mul(&Dyadic::new((1 + (1 << 28)).into(), -28)));
         }
         assert_eq!(Mag::power_of_two(7).to_dyadic(), Dyadic::power_of_two(7));
     }

@@ -1,12 +1,13 @@
 //! `sin`, `cos`, `tan` and `arctan`, radians.
 //!
-//! Claim: for an exact argument of magnitude below 2^16384 (any, for arctan) the result is within 2^−3 of the last requested bit, near multiples of π/2 too;
-//! beyond, sine and cosine are only known to be in [−1, 1]. A ball widens by the slope bounds 1 (sin, cos) and `min(1, 1/min²)` (arctan).
+//! Claim: for an exact argument of magnitude below 2^16384 (any, for arctan) the radius is at most one unit of the last requested bit, near multiples of π/2 too;
+//! beyond, sine and cosine are only known to be in [−1, 1]. A ball widens by the slope bounds `min(1, |cos m| + r)`,
+//! `min(1, |sin m| + r)` and `1/(1 + min²)`.
 //! Method: `x = n π/2 + r`, `|r| ≤ 0.79`, with as many bits of π as leave `r` its relative accuracy; Taylor series of `sin y` and `1 − cos y` at
 //! `y = r/2^k`; then k doublings `s ← 2 s (1 − v)`, `v ← 2 s²`, where `v = 1 − cos`.
 
-use super::constants::{Constant, fixed_top, length, one_fixed, to_fixed, unit};
-use super::exp::{one_plus, signed};
+use super::constants::Constant;
+use super::fixed::{fixed_top, length, odd_series, one_fixed, signed, taylor, to_fixed, unit};
 use super::{Ball, Mag, Real};
 use crate::context::EvalError;
 use crate::number::{Direction, Dyadic};
@@ -18,11 +19,6 @@ use num_traits::{Signed, Zero};
 const TOP: i64 = 1 << 14;
 
 impl Real {
-    /// π.
-    pub(super) fn pi_ball(&self, precision: u64) -> Ball {
-        self.ln(Constant::Pi, precision)
-    }
-
     /// `sin x` and `cos x`.
     pub(super) fn sin_cos_ball(&self, x: &Ball, precision: u64) -> (Ball, Ball) {
         if x.mag() >= Mag::power_of_two(0) || x.mid().top() > Some(TOP) {
@@ -30,7 +26,9 @@ impl Real {
             return (all.clone(), all);
         }
         let (sin, cos) = self.sin_cos_at(x.mid(), precision);
-        (sin.widened(x.mag()), cos.widened(x.mag()))
+        let slope = |other: &Ball| (other.magnitude() + x.mag()).min(Mag::power_of_two(0));
+        let (slope, other_slope) = (slope(&cos), slope(&sin));
+        (sin.widened(slope * x.mag()), cos.widened(other_slope * x.mag()))
     }
 
     /// `tan x`, `x` not an odd multiple of π/2.
@@ -46,10 +44,10 @@ impl Real {
             return Err(undecided);
         };
         let size = tan.magnitude();
-        let tan_r = x.mag().mul(one_plus(x.mag().mul(x.mag())));
+        let tan_r = x.mag() * (x.mag() * x.mag()).plus_one();
         let one = Dyadic::one();
-        let denominator = Ball::new(one, size.mul(tan_r)).mignitude();
-        match tan_r.mul(one_plus(size.mul(size))).div(denominator) {
+        let denominator = Ball::new(one, size * tan_r).mignitude();
+        match (tan_r * (size * size).plus_one()).over(denominator) {
             Some(extra) => Ok(tan.widened(extra)),
             None => Err(undecided),
         }
@@ -58,10 +56,9 @@ impl Real {
     /// `arctan x`.
     pub(super) fn atan_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
         let (one, nearest) = (Mag::power_of_two(0), x.mignitude());
-        let slope = match one.div(nearest) {
-            Some(inverse) if inverse < one => inverse.mul(inverse), // 1/(1 + m²) ≤ 1/m²
-            _ => one,
-        };
+        let square = nearest.to_dyadic().mul(&nearest.to_dyadic());
+        let (least, _) = square.add_rounded(&Dyadic::one(), 30, Direction::Down);
+        let slope = one.over(Mag::below(&least)).unwrap_or(one);
         let narrow = x.mag().scaled(10) <= one.max(nearest);
         self.lift(x, narrow, |x| self.atan_at(x, precision), |_| slope)
     }
@@ -106,11 +103,7 @@ impl Real {
             let extra = top.unsigned_abs() + 4;
             let half_pi = self.constant_fixed(Constant::Pi, bits + extra) >> 1u32;
             let (n, r) = to_fixed(x, bits + extra).div_mod_floor(&half_pi);
-            let (n, r) = if (&r << 1u32) > half_pi {
-                (n + 1u32, r - half_pi)
-            } else {
-                (n, r)
-            };
+            let (n, r) = if (&r << 1u32) > half_pi { (n + 1u32, r - half_pi) } else { (n, r) };
             let quadrant = u8::try_from(n.mod_floor(&BigInt::from(4))).unwrap_or(0);
             let r: BigInt = r >> extra;
             let missing = (precision + 8).saturating_sub(r.bits());
@@ -153,27 +146,19 @@ impl Real {
 /// As in `expm1_fixed`: δ₀ ≤ 2N + 3 ≤ 2q + 3. Doubling: with `δ` the greater of the two errors, `2 s (1 − v)` is within `2δ(1 + s + δ) + 1` and
 /// `2 s²` within `2δ(2s + δ) + 1`, no more, since `s ≤ 1`; the product of the factors is at most `2^k e^r ≤ 2.21 · 2^k`. The guard has one more
 /// bit for that factor: again at most a quarter of a unit, and the last floor adds one.
-fn sin_cos_fixed(r: &BigInt, bits: u64) -> (BigInt, BigInt) {
+pub(super) fn sin_cos_fixed(r: &BigInt, bits: u64) -> (BigInt, BigInt) {
     let top = fixed_top(r, bits);
     let k = 1 + bits.isqrt().saturating_add_signed(top);
     let guard = k + 6 + length(bits);
     let q = bits + guard;
     let y = r << (guard - k);
-    let (mut s, mut v) = (y.clone(), BigInt::zero());
-    let mut term = y.clone();
-    let mut j = 1u32;
-    while term.bits() > 1 {
-        j += 1;
-        term *= &y;
-        term >>= q;
-        term /= j;
-        match j % 4 {
-            0 => v -= &term,
-            1 => s += &term,
-            2 => v += &term,
-            _ => s -= &term,
-        }
-    }
+    let (mut s, mut v) = (BigInt::zero(), BigInt::zero());
+    taylor(&y, q, |j, term| match j % 4 {
+        0 => v -= term,
+        1 => s += term,
+        2 => v += term,
+        _ => s -= term,
+    });
     for _ in 0..k {
         let square: BigInt = (&s * &s) >> (q - 1);
         let product: BigInt = (&s * &v) >> (q - 1);
@@ -187,8 +172,8 @@ fn sin_cos_fixed(r: &BigInt, bits: u64) -> (BigInt, BigInt) {
 /// `2^bits` times the angle of the direction `(c, d)`, `c, d ≥ 0`, the larger one 1, and its error in units.
 ///
 /// The sine and cosine of the guess are within 2 units, so that numerator and denominator (at least 1/2: checked) are within 5, and their
-/// quotient, of magnitude at most 2^−11, within 11.1. The arctan series at the computed quotient is that of `log1p_fixed` with signs: 1.4 a term.
-fn direction_fixed(c: &BigInt, d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
+/// quotient, of magnitude at most 2^−11, within 11.1; the series at the computed quotient adds 3N/2 + 1.
+pub(super) fn direction_fixed(c: &BigInt, d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
     let guess = if d <= c && fixed_top(d, bits) <= -12 {
         BigInt::zero()
     } else {
@@ -209,26 +194,13 @@ fn direction_fixed(c: &BigInt, d: &BigInt, bits: u64) -> Result<(BigInt, u64), E
         return Err(super::INTERNAL);
     }
     let u = (numerator << bits) / denominator;
-    let square = (&u * &u) >> bits;
-    let (mut sum, mut power) = (u.clone(), u);
-    let mut n = 0u32;
-    while power.bits() > 1 {
-        n += 1;
-        power *= &square;
-        power >>= bits;
-        let term = &power / (2 * n + 1);
-        if n.is_odd() {
-            sum -= term;
-        } else {
-            sum += term;
-        }
-    }
-    Ok((guess + sum, 2 * u64::from(n) + 13))
+    let (sum, n) = odd_series(u, bits, true);
+    Ok((guess + sum, 2 * n + 13))
 }
 
 /// `2^bits · (sin, cos)` of a guess in [0, 1.58], within 2 units, by one doubling of the half angle: 2 · 2 (1 + s) + 1 ≤ 8 of the units that are
 /// eight times smaller, and a floor.
-fn sin_cos_of_guess(guess: &BigInt, bits: u64) -> (BigInt, BigInt) {
+pub(super) fn sin_cos_of_guess(guess: &BigInt, bits: u64) -> (BigInt, BigInt) {
     let q = bits + 3;
     let half = guess << 2u32; // guess/2 in units of 2^−q, exactly
     let (s, v) = sin_cos_fixed(&half, q);
