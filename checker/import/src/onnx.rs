@@ -27,8 +27,12 @@ pub fn import_onnx(path: impl AsRef<Path>, options: &ImportOptions) -> Result<Mo
     read().map_err(|error| error.in_file(path.display()))
 }
 
-/// The model in `bytes`; `base` is the folder of its external data, without which it may have none.
+/// The model in `bytes`, which may be gzipped (no ONNX message begins as gzip does); `base` is the folder of its external data, without which
+/// it may have none.
 pub fn import_onnx_bytes(bytes: &[u8], base: Option<&Path>, options: &ImportOptions) -> Result<Model, ImportError> {
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return import(&file::gunzip(bytes, options.limit)?, base, options);
+    }
     import(bytes, base, options)
 }
 

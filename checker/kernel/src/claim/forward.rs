@@ -278,7 +278,7 @@ impl Place<'_> {
 
 /// The claim in words.
 pub(super) fn sentence(certificate: &Certificate, claim: &Forward) -> String {
-    let Tolerance { abs, rel, slack } = &claim.tolerance;
+    let [abs, rel, slack] = [&claim.tolerance.abs, &claim.tolerance.rel, &claim.tolerance.slack].map(Exact::text);
     format!(
         "for each of {} listed inputs x, every element y of the recorded outputs satisfies \
          |y - s| <= {slack}*({abs} + {rel}*max(|y|, |s|)), where s is the exact real value at x of {}",

@@ -4,6 +4,7 @@
 //! Bounds: at most [`MAX_TEXT`] characters and exponents of at most [`MAX_EXPONENT`] in magnitude, checked before any power is formed.
 
 use crate::number::Dyadic;
+use crate::number::decimal::decimal;
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{One, Signed, Zero};
@@ -67,6 +68,12 @@ impl Exact {
         let zeros = self.0.denom().trailing_zeros().unwrap_or(0);
         ((self.0.denom() >> zeros).is_one())
             .then(|| Dyadic::new(self.0.numer().clone(), i64::try_from(zeros).map_or(0, |z| -z)))
+    }
+
+    /// Exact text for people: a decimal where a short one denotes the value, else the canonical text.
+    pub fn text(&self) -> String {
+        let text = decimal(&self.0, 20, false);
+        if text.ends_with('…') || text.contains("…e") { self.to_string() } else { text }
     }
 
     /// Whether the value is below zero.
@@ -177,6 +184,13 @@ mod tests {
             assert!(Exact::parse(text).is_err(), "{text}");
         }
         assert!(Exact::parse(&"1".repeat(2000)).is_err());
+    }
+
+    #[test]
+    fn text_for_people_is_exact() {
+        for text in ["2.5e-9", "-1/3", "0", "1e-5", "0.375", "1e100"] {
+            assert_eq!(Exact::parse(text).map(|x| x.text()).as_deref(), Ok(text));
+        }
     }
 
     #[test]
