@@ -15,19 +15,18 @@ use tl_kernel::cert::tensor::{encode_in_file, encode_inline};
 use tl_kernel::claim::Execution;
 use tl_kernel::ir::Tensor;
 use tl_kernel::ir::evaluate::Named;
-use tl_kernel::number::Exact;
 
 /// What is claimed.
 #[derive(Clone, Debug)]
 pub enum Statement {
     /// Within `slack·(abs + rel·max(|y|, |s|))` of the exact real values.
     Forward {
-        /// Absolute part.
-        abs: Exact,
+        /// Absolute part, an exact number as it is to be written.
+        abs: String,
         /// Part relative to the greater magnitude.
-        rel: Exact,
+        rel: String,
         /// Factor on both.
-        slack: Exact,
+        slack: String,
     },
     /// Bit for bit the result of this execution.
     Exec(Execution),
@@ -130,8 +129,8 @@ impl Statement {
     fn encode(&self, outputs: Json) -> Json {
         match self {
             Statement::Forward { abs, rel, slack } => {
-                let exact = |value: &Exact| Json::string(value.to_string());
-                let tolerance = [("abs", exact(abs)), ("rel", exact(rel)), ("slack", exact(slack))];
+                let tolerance =
+                    [("abs", abs), ("rel", rel), ("slack", slack)].map(|(key, text)| (key, Json::string(text)));
                 Json::object([
                     ("kind", Json::string("forward")),
                     ("tolerance", Json::object(tolerance)),

@@ -17,8 +17,8 @@ use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, EvalError};
 use tl_kernel::ir::evaluate;
 use tl_kernel::ir::evaluate::Named;
+use tl_kernel::number::Dyadic;
 use tl_kernel::number::decimal::decimal;
-use tl_kernel::number::{Dyadic, Exact};
 use tl_kernel::{Limits, Verdict};
 
 /// The options.
@@ -76,7 +76,7 @@ pub(super) struct Certify {
     no_check: bool,
 
     /// The certificate
-    #[arg(short, long, value_name = "FILE.json")]
+    #[arg(short = 'o', long, value_name = "FILE.json")]
     certificate: PathBuf,
 }
 
@@ -143,19 +143,20 @@ impl Certify {
         outputs: &[Named<u32>],
         notes: &mut String,
     ) -> Result<Statement, Error> {
-        let part = |option, text: &Option<String>| text.as_deref().map(|text| parse_exact(option, text)).transpose();
-        let slack = parse_exact("--slack", &self.slack)?;
-        let (abs, rel) = match (part("--abs", &self.abs)?, part("--rel", &self.rel)?) {
+        for (option, text) in [("--abs", &self.abs), ("--rel", &self.rel), ("--slack", &Some(self.slack.clone()))] {
+            text.as_deref().map(|text| parse_exact(option, text)).transpose()?;
+        }
+        let (abs, rel, slack) = (self.abs.clone(), self.rel.clone(), self.slack.clone());
+        let (abs, rel) = match (abs, rel) {
             (None, None) => {
                 let worst = worst_error(model, inputs, outputs)?;
                 let abs = decimal(&worst.to_rational(), 2, true);
                 *notes += &format!(
                     "note: no tolerance is given; the smallest absolute one of two digits that holds is {abs}\n"
                 );
-                let abs = Exact::parse(&abs).map_err(|error| Error::new(Code::Evaluation, "the worst error", error))?;
-                (abs, Exact::integer(0))
+                (abs, "0".into())
             }
-            (abs, rel) => (abs.unwrap_or(Exact::integer(0)), rel.unwrap_or(Exact::integer(0))),
+            (abs, rel) => (abs.unwrap_or("0".into()), rel.unwrap_or("0".into())),
         };
         Ok(Statement::Forward { abs, rel, slack })
     }

@@ -13,14 +13,15 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use tl_kernel::cert::json::Json;
 use tl_kernel::context::binary32::{Binary32, Environment};
+use tl_kernel::context::interval::{Enclosure, Interval};
 use tl_kernel::context::rational::Rational;
 use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, EvalError};
 use tl_kernel::ir::attributes::Attribute;
 use tl_kernel::ir::evaluate;
 use tl_kernel::ir::evaluate::Named;
-use tl_kernel::number::Exact;
 use tl_kernel::number::decimal::decimal;
+use tl_kernel::number::{Dyadic, Exact};
 
 /// The options.
 #[derive(Debug, Args)]
@@ -213,15 +214,31 @@ pub(crate) fn ball_text(ball: &Ball) -> String {
     if ball.is_exact() && ball.mid().bits() <= 64 {
         return decimal(&mid, 60, false);
     }
-    let bits = ball.mid().top().unwrap_or(0) - ball.rad().top().unwrap_or(ball.mid().top().unwrap_or(0) - 64);
-    let digits = u32::try_from(bits * 3 / 10 + 1).unwrap_or(1).clamp(1, 40);
+    const MOST: u32 = 40;
+    let bits = ball.rad().top().map(|radius| ball.mid().top().unwrap_or(radius) - radius);
+    let digits = bits.map_or(MOST, |bits| u32::try_from(bits * 3 / 10 + 1).unwrap_or(1).clamp(1, MOST));
     let text = decimal(&mid, digits, false);
     let text = text.replace('…', "");
     let shown = Exact::parse(&text).map(|shown| shown.rational().clone()).unwrap_or_else(|_| mid.clone());
     format!("{text} ± {}", decimal(&(rad + (mid - shown).abs()), 2, true))
 }
 
-/// Until the interval reading is there.
-fn interval(_: &Model, _: &Named<u32>, _: u64, _: &Exact) -> Result<Named<String>, Error> {
-    Err(Error::new(Code::Usage, "--semantics", "this build has no interval reading"))
+/// `[lo, hi]` in decimal, rounded outward.
+fn enclosure_text(enclosure: &Enclosure) -> String {
+    let end = |x: &Dyadic, upper: bool| decimal(&x.to_rational(), 9, x.is_negative() != upper).replace('…', "");
+    format!("[{}, {}]", end(enclosure.lo(), false), end(enclosure.hi(), true))
+}
+
+/// The images of the box `x ± radius`; a radius that is not dyadic is rounded up.
+fn interval(model: &Model, case: &Named<u32>, bits: u64, radius: &Exact) -> Result<Named<String>, Error> {
+    let reading = Interval::new(bits);
+    let beside = |word: &u32| {
+        let (x, radius) = (reading.datum(*word)?, reading.constant(radius)?);
+        reading.outward(&x.lo().sub(radius.hi()), &x.hi().add(radius.hi()))
+    };
+    let datum = |error: EvalError| Error::new(Code::Evaluation, "an input", error.to_string());
+    let boxes: Result<Named<Enclosure>, Error> =
+        case.iter().map(|(name, tensor)| Ok((name.clone(), tensor.try_map(beside).map_err(datum)?))).collect();
+    let outputs = evaluate(&model.graph, |_| &reading, &model.parameters, &boxes?, |_, _| ());
+    map(outputs.map_err(|located| Error::at_node(&model.path, &located))?, enclosure_text)
 }
