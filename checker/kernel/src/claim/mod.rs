@@ -58,7 +58,7 @@ impl ClaimDraft {
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         let mut object = cursor.object()?;
         let kind = object.take("kind")?;
-        let place = kind.pointer().to_string();
+        let place = kind.pointer();
         let kind = match kind.string()?.as_str() {
             "forward" => Kind::Forward(Tolerance::decode(object.take("tolerance")?)?),
             "exec" => Kind::Exec(Box::new(exec::Execution::decode(
@@ -78,7 +78,6 @@ impl ClaimDraft {
         };
         let outputs = object.take("outputs")?.array()?;
         let outputs = outputs
-            .into_iter()
             .map(TensorSource::decode_named)
             .collect::<Result<_, _>>()?;
         object.finish()?;
