@@ -30,7 +30,7 @@ pub(crate) struct Files {
 impl TensorSource {
     /// Decodes `{shape, words}` or `{shape, file, tensor}`.
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        let pointer = cursor.pointer().to_string();
+        let pointer = cursor.pointer();
         let mut object = cursor.object()?;
         let shape = Shape::decode(object.take("shape")?)?;
         let words = match object.optional("words") {
@@ -71,7 +71,7 @@ impl TensorSource {
 
 /// Exactly `count` words of eight lower-case hexadecimal digits, one space between neighbours.
 fn parse_words(cursor: Cursor, count: usize) -> Result<Vec<u32>, Diagnostic> {
-    let pointer = cursor.pointer().to_string();
+    let pointer = cursor.pointer();
     let text = cursor.string()?;
     let fault = |message: String| Diagnostic::new(Code::Words, &pointer, message);
     if text.len() + 1 != count * 9 {
