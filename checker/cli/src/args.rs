@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = Limits::default().json_bytes)]
     pub(crate) max_json_bytes: usize,
 
-    /// Largest tensor file, in bytes
+    /// Most bytes of tensor files together
     #[arg(long, value_name = "N", default_value_t = Limits::default().file_bytes)]
     pub(crate) max_file_bytes: usize,
 

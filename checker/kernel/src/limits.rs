@@ -6,9 +6,9 @@
 /// The limits of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the certificate's JSON text.
+    /// Bytes of the certificate's JSON text, and of the table of a tensor file.
     pub json_bytes: usize,
-    /// Bytes of one tensor file.
+    /// Bytes of the tensor files together, and of the tensors taken from them (one named twice counts twice).
     pub file_bytes: usize,
     /// Nodes of the graph.
     pub nodes: usize,

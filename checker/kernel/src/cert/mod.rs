@@ -205,7 +205,11 @@ impl Document {
         files: &BTreeMap<String, Vec<u8>>,
         limits: &Limits,
     ) -> Result<Files, Diagnostic> {
-        let mut read = Files::default();
+        let mut read = Files {
+            left: limits.file_bytes / 4,
+            ..Files::default()
+        };
+        let mut total = 0usize;
         for (path, digest) in &self.files {
             let place = format!("/files/{}", path.replace('/', "~1"));
             let missing = || {
@@ -216,8 +220,9 @@ impl Document {
                 )
             };
             let bytes = files.get(path).ok_or_else(missing)?;
-            if bytes.len() > limits.file_bytes {
-                let message = format!("{} bytes, the limit is {}", bytes.len(), limits.file_bytes);
+            total = total.saturating_add(bytes.len());
+            if total > limits.file_bytes {
+                let message = format!("{total} bytes so far, the limit is {}", limits.file_bytes);
                 return Err(Diagnostic::new(Code::LimitBytes, place, message));
             }
             let found = Digest::of(bytes);
@@ -232,7 +237,7 @@ impl Document {
                 return Err(diagnostic);
             }
             read.tensors
-                .insert(path.clone(), safetensors::read(bytes, &place)?);
+                .insert(path.clone(), safetensors::read(bytes, &place, limits)?);
         }
         Ok(read)
     }

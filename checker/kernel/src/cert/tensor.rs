@@ -20,11 +20,12 @@ enum Words {
     File { path: String, tensor: String },
 }
 
-/// The contents of tensor files by path, and which tensors were used.
+/// The contents of tensor files by path, which tensors were used, and how many words may still be copied: a tensor named twice counts twice.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
     pub(crate) tensors: BTreeMap<String, BTreeMap<String, Tensor<u32>>>,
     pub(crate) used: BTreeSet<(String, String)>,
+    pub(crate) left: usize,
 }
 
 impl TensorSource {
@@ -85,6 +86,15 @@ impl TensorSource {
                     );
                     return Err(Diagnostic::new(Code::Binding, pointer, message));
                 }
+                let many = || {
+                    let message =
+                        "the tensors named in files are together larger than the limit on files";
+                    Diagnostic::new(Code::LimitBytes, &pointer, message)
+                };
+                files.left = files
+                    .left
+                    .checked_sub(found.data().len())
+                    .ok_or_else(many)?;
                 let data = found.data().to_vec();
                 files.used.insert((path, tensor));
                 data
