@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = Limits::default().json_bytes)]
     pub(crate) max_json_bytes: usize,
 
-    /// Largest tensor file, in bytes
+    /// Most bytes of tensor files together
     #[arg(long, value_name = "N", default_value_t = Limits::default().file_bytes)]
     pub(crate) max_file_bytes: usize,
 
@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = Limits::default().elements)]
     pub(crate) max_elements: usize,
 
-    /// Most scalar operations of one evaluation
+    /// Most scalar operations of one evaluation of all cases
     #[arg(long, value_name = "N", default_value_t = Limits::default().work)]
     pub(crate) max_work: u64,
 

@@ -98,10 +98,13 @@ impl From<Diagnostic> for Stop {
 fn load(path: &Path, limits: &Limits) -> Result<Certificate, Stop> {
     let bytes = read_certificate(path, limits.json_bytes).map_err(Stop::Trouble)?;
     let document = decode(&bytes, limits)?;
-    let mut files = BTreeMap::new();
+    let (mut files, mut left) = (BTreeMap::new(), limits.file_bytes);
     for (relative, _) in document.files() {
-        match read_beside(path, relative, limits.file_bytes) {
-            Ok(bytes) => files.insert(relative.to_string(), bytes),
+        match read_beside(path, relative, left) {
+            Ok(bytes) => {
+                left = left.saturating_sub(bytes.len());
+                files.insert(relative.to_string(), bytes)
+            }
             Err(trouble) if trouble.code == "TL0112" => {
                 let place = format!("/files/{}", relative.replace('/', "~1"));
                 return Err(Diagnostic::new(Code::FilePath, place, trouble.message).into());

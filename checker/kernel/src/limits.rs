@@ -6,15 +6,15 @@
 /// The limits of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the certificate's JSON text.
+    /// Bytes of the certificate's JSON text, and of the table of a tensor file.
     pub json_bytes: usize,
-    /// Bytes of one tensor file.
+    /// Bytes of the tensor files together, and of the tensors taken from them (one named twice counts twice).
     pub file_bytes: usize,
     /// Nodes of the graph.
     pub nodes: usize,
     /// Elements alive at one time during an evaluation.
     pub elements: usize,
-    /// Scalar operations of one evaluation of one case (a multiply-add counts as one).
+    /// Scalar operations of one evaluation of all cases (a multiply-add counts as one).
     pub work: u64,
     /// Bits of precision at which an undecided claim is given up.
     pub precision: u64,

@@ -142,7 +142,7 @@ impl Document {
         let inputs = cases
             .map(|(i, case)| fit(case, graph.inputs().collect(), format!("/inputs/{i}")))
             .collect::<Result<Vec<_>, _>>()?;
-        let claim = self.claim.bind(&graph, inputs.len(), |outputs, place| {
+        let claim = self.claim.bind(&graph, inputs.len(), limits, |outputs, place| {
             let shape_of = |&id: &usize| graph.nodes().get(id).map(|node| &node.shape);
             let wanted = graph.outputs().iter().filter_map(|(name, id)| Some((name.as_str(), shape_of(id)?)));
             fit(outputs, wanted.collect(), place)
@@ -169,12 +169,14 @@ impl Document {
 
     fn read_files(&self, files: &BTreeMap<String, Vec<u8>>, limits: &Limits) -> Result<Files, Diagnostic> {
         let mut read = Files::default();
+        let mut total = 0usize;
         for (path, digest) in &self.files {
             let place = below("/files", path);
             let missing = || Diagnostic::new(Code::TensorMissing, &place, format!("the file {path:?} is not given"));
             let bytes = files.get(path).ok_or_else(missing)?;
-            if bytes.len() > limits.file_bytes {
-                let message = format!("more than {} bytes", limits.file_bytes);
+            total = total.saturating_add(bytes.len());
+            if total > limits.file_bytes {
+                let message = format!("more than {} bytes of tensor files together", limits.file_bytes);
                 return Err(Diagnostic::new(Code::LimitBytes, place, message));
             }
             let found = Digest::of(bytes);
@@ -183,7 +185,7 @@ impl Document {
                 (diagnostic.claimed, diagnostic.derived) = (Some(digest.to_string()), Some(found.to_string()));
                 return Err(diagnostic);
             }
-            read.tensors.insert(path.clone(), safetensors::read(bytes, &place)?);
+            read.tensors.insert(path.clone(), safetensors::read(bytes, &place, limits)?);
         }
         Ok(read)
     }

@@ -8,14 +8,19 @@ use crate::cert::json::{Cursor, Object, parse};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::attributes::Attribute;
 use crate::ir::{Shape, Tensor};
+use crate::limits::Limits;
 use std::collections::BTreeMap;
 
 /// The F32 tensors of a file by name, as binary32 words. Diagnostics stand at `pointer`.
-pub(crate) fn read(bytes: &[u8], pointer: &str) -> Result<BTreeMap<String, Tensor<u32>>, Diagnostic> {
+pub(crate) fn read(bytes: &[u8], pointer: &str, limits: &Limits) -> Result<BTreeMap<String, Tensor<u32>>, Diagnostic> {
     let fault = |message: String| Diagnostic::new(Code::TensorFile, pointer, message);
     let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| fault("shorter than its first field".into()))?;
     let split = usize::try_from(u64::from_le_bytes(*length)).ok().filter(|&length| length <= rest.len());
     let (header, data) = rest.split_at(split.ok_or_else(|| fault("the table is longer than the file".into()))?);
+    if header.len() > limits.json_bytes {
+        let message = format!("a table of {} bytes, the limit is {}", header.len(), limits.json_bytes);
+        return Err(Diagnostic::new(Code::LimitBytes, pointer, message));
+    }
     // Inside the table, places are those of the table; the message keeps them, the pointer stays in the certificate.
     let outside =
         |inner: Diagnostic| fault(format!("{} at {:?} in the table of the file", inner.message, inner.pointer));

@@ -14,7 +14,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::Shape;
 use crate::ir::attributes::Attribute;
 use crate::limits::Limits;
-use crate::spec::Op;
+use crate::spec::{Op, elements};
 use std::collections::BTreeMap;
 
 /// One operation applied to earlier nodes.
@@ -133,7 +133,7 @@ impl Graph {
             return Err(Diagnostic::new(Code::Arity, "/parents", message));
         }
         if node.op.is_source() {
-            return Ok(0);
+            return Ok(elements(&node.shape));
         }
         let parents: Vec<&Shape> = node.parents.iter().filter_map(|&p| self.nodes.get(p)).map(|n| &n.shape).collect();
         let inferred = node.op.shape(&parents).map_err(|fault| {
