@@ -3,15 +3,18 @@
 //! A corpus is a folder with `accept`, `reject` and `decline`. Beside each certificate `NAME.json` stands `NAME.expect`:
 //!
 //! ```text
-//! run: tl-check certs/reject/NAME.json
+//! run: tl-check NAME.json
 //! exit: 1
 //! code: TL0231
 //! stdout:
-//! REJECTED certs/reject/NAME.json: TL0231 the recorded output is outside its tolerance.
+//! REJECTED NAME.json: TL0231 the recorded output is outside its tolerance.
+//! stderr:
+//! error[TL0231]: the recorded output is outside its tolerance
+//!   …
 //! ```
 //!
-//! `run` is the command as it is typed in the folder above the corpus when the corpus is called `certs`; `code` is the first code on stderr and absent
-//! where something is accepted; what follows `stdout:` is the whole standard output. With `BLESS=1` in the environment the file is written anew, `run` as it was.
+//! `run` is the command as it is typed in the folder of the file; `code` is the first code on stderr and absent where something is accepted; the rest is
+//! what the command prints. With `BLESS=1` in the environment the file is written anew, `run` as it was.
 //! Tensor files that a certificate names under `generated/` are made first where they are missing (`tl generate`).
 
 use super::{DONE, FAILED};
@@ -43,6 +46,7 @@ struct Outcome {
     exit: u8,
     code: Option<String>,
     stdout: String,
+    stderr: String,
 }
 
 impl Corpus {
@@ -52,9 +56,9 @@ impl Corpus {
         for (folder, exits) in FOLDERS {
             for path in entries(&self.folder.join(folder))? {
                 generate_missing(&path)?;
-                let expected = expectation(&path, folder, bless)?;
+                let expected = expectation(&path, bless)?;
                 let started = Instant::now();
-                let (found, claim) = (perform(&self.folder, &expected.run), claim_of(&path));
+                let (found, claim) = (perform(&self.folder.join(folder), &expected.run), claim_of(&path));
                 let seconds = started.elapsed().as_secs_f64();
                 let mut problem = difference(&expected, &found);
                 if bless {
@@ -141,10 +145,10 @@ fn claim_of(path: &Path) -> String {
     kind().unwrap_or_else(|| "-".into())
 }
 
-fn expectation(path: &Path, folder: &str, bless: bool) -> Result<Outcome, Error> {
+fn expectation(path: &Path, bless: bool) -> Result<Outcome, Error> {
     let file = path.with_extension("expect");
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let usual = format!("tl-check certs/{folder}/{name}");
+    let usual = format!("tl-check {name}");
     match fs::read_to_string(&file) {
         Ok(text) => Outcome::parse(&text).map_err(|message| Error::new(Code::Corpus, file.display(), message)),
         Err(_) if bless => Ok(Outcome { run: usual, ..Outcome::default() }),
@@ -156,8 +160,9 @@ fn expectation(path: &Path, folder: &str, bless: bool) -> Result<Outcome, Error>
 
 impl Outcome {
     fn parse(text: &str) -> Result<Self, String> {
-        let (head, stdout) = text.split_once("stdout:\n").ok_or("there is no line `stdout:`")?;
-        let mut outcome = Outcome { stdout: stdout.into(), ..Outcome::default() };
+        let (head, printed) = text.split_once("stdout:\n").ok_or("there is no line `stdout:`")?;
+        let (stdout, stderr) = printed.split_once("stderr:\n").ok_or("there is no line `stderr:`")?;
+        let mut outcome = Outcome { stdout: stdout.into(), stderr: stderr.into(), ..Outcome::default() };
         for line in head.lines() {
             match line.split_once(": ") {
                 Some(("run", run)) => outcome.run = run.into(),
@@ -174,41 +179,39 @@ impl Outcome {
 
     fn render(&self) -> String {
         let code = self.code.as_ref().map_or(String::new(), |code| format!("code: {code}\n"));
-        format!("run: {}\nexit: {}\n{code}stdout:\n{}", self.run, self.exit, self.stdout)
+        let Outcome { run, exit, stdout, stderr, .. } = self;
+        format!("run: {run}\nexit: {exit}\n{code}stdout:\n{stdout}stderr:\n{stderr}")
     }
 }
 
-/// Runs `tl-check`, its paths under `certs/` meant in `folder`; what it prints names them under `certs/` again.
+/// Runs `tl-check` as if in `folder`: certificates are meant there, and what is printed names them as the command does.
 fn perform(folder: &Path, run: &str) -> Outcome {
-    let argument = |word: &str| match word.strip_prefix("certs/") {
-        Some(path) => folder.join(path).into_os_string(),
+    let argument = |word: &str| match word.strip_suffix(".json") {
+        Some(_) => folder.join(word).into_os_string(),
         None => OsString::from(word),
     };
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let exit = tl_check::run(run.split(' ').map(argument), &mut out, &mut err);
     let here = format!("{}/", folder.display());
-    let stdout = String::from_utf8_lossy(&out).replace(&here, "certs/");
-    let stderr = String::from_utf8_lossy(&err);
+    let [stdout, stderr] = [out, err].map(|bytes| String::from_utf8_lossy(&bytes).replace(&here, ""));
     let code = stderr.lines().find_map(|line| {
         let rest = line.strip_prefix("error[").or_else(|| line.strip_prefix("declined["))?;
         rest.split(']').next().map(str::to_string)
     });
-    Outcome { run: run.into(), exit, code, stdout }
+    Outcome { run: run.into(), exit, code, stdout, stderr }
 }
 
+/// What of the outcome is not as expected, if anything.
 fn difference(expected: &Outcome, found: &Outcome) -> Option<String> {
-    if expected.exit != found.exit || expected.code != found.code {
-        let code = |outcome: &Outcome| outcome.code.clone().unwrap_or_else(|| "no code".into());
-        return Some(format!(
-            "expected exit {} ({}), found {} ({})",
-            expected.exit,
-            code(expected),
-            found.exit,
-            code(found)
-        ));
-    }
-    let (expected, found) = (&expected.stdout, &found.stdout);
-    (expected != found).then(|| format!("standard output\n  expected {expected:?}\n  found    {found:?}"))
+    let verdict =
+        |outcome: &Outcome| format!("exit {} ({})", outcome.exit, outcome.code.as_deref().unwrap_or("no code"));
+    let rows = [
+        ("verdict", verdict(expected), verdict(found)),
+        ("stdout", expected.stdout.clone(), found.stdout.clone()),
+        ("stderr", expected.stderr.clone(), found.stderr.clone()),
+    ];
+    let (what, expected, found) = rows.into_iter().find(|(_, expected, found)| expected != found)?;
+    Some(format!("{what}\n  expected {expected:?}\n  found    {found:?}"))
 }
 
 /// Rows under headings, columns aligned.

@@ -7,8 +7,12 @@
 use crate::error::{ImportError, fault};
 use tl_kernel::ir::{Shape, Tensor};
 
-/// Largest number of elements of one array.
+/// Largest number of elements of one array of a file.
 pub(crate) const MAX_ELEMENTS: usize = (1 << 31) - 1;
+/// Largest number of elements of all arrays that are made by folding, and of one list of positions: what a few bytes of a file may ask for.
+pub(crate) const MAX_FOLDED: usize = 1 << 27;
+/// Largest number of dimensions of a constant.
+pub(crate) const MAX_RANK: usize = 64;
 
 /// An element type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +87,21 @@ pub struct Array {
 
 /// The number of elements in these dimensions, or an error when it is beyond [`MAX_ELEMENTS`].
 pub(crate) fn count(dimensions: &[usize]) -> Result<usize, ImportError> {
+    if dimensions.len() > MAX_RANK {
+        return Err(fault!(Shapes, "{} dimensions, at most {MAX_RANK} are read", dimensions.len()));
+    }
     let product =
         dimensions.iter().try_fold(1usize, |product, &d| product.checked_mul(d)).filter(|&n| n <= MAX_ELEMENTS);
     product.ok_or_else(|| fault!(LimitElements, "the product of {dimensions:?} is more than {MAX_ELEMENTS}"))
+}
+
+/// The same, or an error when it is beyond [`MAX_FOLDED`]: asked before an array or a list of positions is made.
+pub(crate) fn folded(dimensions: &[usize]) -> Result<usize, ImportError> {
+    let elements = count(dimensions)?;
+    if elements > MAX_FOLDED {
+        return Err(fault!(LimitElements, "folding to {dimensions:?} makes more than {MAX_FOLDED} elements"));
+    }
+    Ok(elements)
 }
 
 /// For each dimension the distance between neighbours along it.
@@ -165,7 +181,7 @@ impl Array {
     /// The array in `dimensions` whose element at index `i` is the one here at position `offset + Σ i[k]·steps[k]`: transposition,
     /// broadcasting and slicing are such views.
     pub(crate) fn view(&self, dimensions: Vec<usize>, steps: &[isize], offset: isize) -> Result<Self, ImportError> {
-        let mut positions = Vec::with_capacity(count(&dimensions)?);
+        let mut positions = Vec::with_capacity(folded(&dimensions)?);
         if !dimensions.contains(&0) {
             let (mut index, mut position) = (vec![0usize; dimensions.len()], offset);
             'all: loop {

@@ -2,7 +2,7 @@
 //!
 //! An attribute that the lowering did not ask for is an error ([`Call::finish`]): a convention that is not understood is never ignored.
 
-use crate::array::Array;
+use crate::array::{Array, MAX_RANK};
 use crate::builder::Value;
 use crate::error::{ImportError, fault};
 use crate::proto::{AttributeProto, NodeProto, attribute_type};
@@ -221,6 +221,9 @@ pub(crate) fn axis(axis: i64, rank: usize) -> Result<usize, ImportError> {
 
 /// The different axes that `list` names, ascending.
 pub(crate) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>, ImportError> {
+    if list.len() > rank || rank > MAX_RANK {
+        return Err(fault!(UnsupportedAttribute, "{} axes of {rank} dimensions", list.len()));
+    }
     let mut found = list.iter().map(|&a| axis(a, rank)).collect::<Result<Vec<_>, _>>()?;
     found.sort_unstable();
     if found.windows(2).any(|pair| pair[0] == pair[1]) {

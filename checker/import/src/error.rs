@@ -17,6 +17,21 @@ pub struct At {
     pub what: String,
 }
 
+/// Longest text of what is wrong, in bytes: a message may quote a list from a file.
+const MAX_TEXT: usize = 500;
+
+impl At {
+    /// What is wrong, nowhere in particular; a long text is cut.
+    pub(crate) fn what(mut what: String) -> Self {
+        if what.len() > MAX_TEXT {
+            let end = (0..=MAX_TEXT).rev().find(|&end| what.is_char_boundary(end));
+            what.truncate(end.unwrap_or(0));
+            what.push('…');
+        }
+        At { what, ..At::default() }
+    }
+}
+
 impl At {
     /// The title of an error, where it is within its file, and what it is.
     pub fn in_words(&self, title: &str) -> String {
@@ -137,10 +152,7 @@ impl ImportError {
 /// An error of the named kind that says what is wrong.
 macro_rules! fault {
     ($kind:ident, $($what:tt)*) => {
-        $crate::error::ImportError::$kind(Box::new($crate::error::At {
-            what: format!($($what)*),
-            ..Default::default()
-        }))
+        $crate::error::ImportError::$kind(Box::new($crate::error::At::what(format!($($what)*))))
     };
 }
 

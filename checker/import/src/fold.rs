@@ -2,7 +2,7 @@
 //!
 //! Every result is checked against the range of its type; what would wrap, divide by zero or round is an error, not a value.
 
-use crate::array::{Array, Dtype, Elements, count, strides};
+use crate::array::{Array, Dtype, Elements, count, folded, strides};
 use crate::error::{ImportError, fault};
 
 /// The dimensions that `a` and `b` broadcast to (numpy alignment).
@@ -135,7 +135,7 @@ pub(crate) fn range(start: i64, limit: i64, delta: i64) -> Result<Vec<i64>, Impo
     }
     let number = if span > 0 { (span - 1) / step + 1 } else { 0 };
     let number = usize::try_from(number).unwrap_or(usize::MAX);
-    count(&[number])?;
+    folded(&[number])?;
     (0..number).map(|i| Ok(start + delta * i64::try_from(i).unwrap_or(0))).collect() // between start and limit
 }
 

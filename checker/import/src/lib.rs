@@ -7,7 +7,7 @@
 //! | door | from | to |
 //! |---|---|---|
 //! | [`import_onnx`], [`import_onnx_bytes`] | ONNX, operator sets 7 to 22 (`.onnx`, `.onnx.gz`, external data) | [`Model`] |
-//! | [`read_tensors`], [`read_arrays`] | `.npy`, `.npz`, TensorProto `.pb`, `.safetensors` | float32 tensors; arrays to bind inputs to |
+//! | [`read_tensors`], [`read_arrays`], [`parse_tensor`] | `.npy`, `.npz`, TensorProto `.pb`, `.safetensors` | float32 tensors; arrays to bind inputs to |
 //! | [`read_property`] | VNN-LIB 1.0 (`.vnnlib`, `.vnnlib.gz`) | [`Property`] with its input box |
 
 mod array;
@@ -31,7 +31,7 @@ pub use array::{Array, Dtype, Elements};
 pub use error::{At, ImportError};
 pub use lower::operators;
 pub use onnx::{OPSETS, import_onnx, import_onnx_bytes};
-pub use tensors::{read_arrays, read_tensors};
+pub use tensors::{parse_tensor, read_arrays, read_tensors};
 pub use vnnlib::{Bounds, Property, parse_property, read_property};
 
 use std::collections::BTreeMap;

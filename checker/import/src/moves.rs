@@ -2,7 +2,7 @@
 //!
 //! Float constants are repeated by a `broadcast` node, not at import, so that a parameter keeps the size it has in the file.
 
-use crate::array::{Array, Elements, count, strides};
+use crate::array::{Array, Elements, count, folded, strides};
 use crate::builder::{Builder, Constant, Value};
 use crate::error::{ImportError, fault};
 use crate::fold;
@@ -173,7 +173,7 @@ impl Builder {
         }
         let to = [before, &dimensions, after].concat();
         let (outer, inner): (usize, usize) = (before.iter().product(), after.iter().product());
-        let mut positions = Vec::with_capacity(count(&to)?);
+        let mut positions = Vec::with_capacity(folded(&to)?);
         for o in 0..outer {
             for index in &indices {
                 positions.extend((0..inner).map(|i| (o * extent + index) * inner + i));
@@ -205,7 +205,7 @@ impl Builder {
         }
         dimensions[axis] = arrays.iter().map(|array| array.dimensions().get(axis).copied().unwrap_or(0)).sum(); // axis < rank
         let outer: usize = dimensions.iter().take(axis).product();
-        let mut positions = Vec::with_capacity(count(&dimensions)?);
+        let mut positions = Vec::with_capacity(folded(&dimensions)?);
         for o in 0..outer {
             let mut start = 0;
             for array in &arrays {

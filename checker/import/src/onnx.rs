@@ -1,9 +1,10 @@
 //! A whole model: decoded, checked for what is not supported, walked in order, lowered node by node.
 
+use crate::array::{Array, MAX_FOLDED};
 use crate::builder::{Builder, Value};
 use crate::call::Call;
 use crate::error::{ImportError, fault};
-use crate::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use crate::proto::{DimensionProto, GraphProto, ModelProto, NodeProto, TensorTypeProto, ValueInfoProto};
 use crate::tensor_proto::{self, External};
 use crate::{Dtype, ImportOptions, Model, file};
 use crate::{lower, order};
@@ -48,6 +49,7 @@ fn import(bytes: &[u8], base: Option<&Path>, options: &ImportOptions) -> Result<
         builder: Builder::default(),
         values: BTreeMap::new(),
         dimensions: BTreeMap::new(),
+        folded: 0,
         refused: BTreeMap::new(),
     };
     let mut imported = walk.import(graph)?;
@@ -95,6 +97,8 @@ struct Walk<'a> {
     values: BTreeMap<&'a str, Value>,
     /// Sizes of the symbolic dimensions.
     dimensions: BTreeMap<&'a str, usize>,
+    /// Elements of the constants that nodes made.
+    folded: usize,
     /// Inputs that could not be imported; an error only where a needed node uses one.
     refused: BTreeMap<&'a str, ImportError>,
 }
@@ -104,6 +108,10 @@ impl<'a> Walk<'a> {
         let order = order::order(graph)?;
         for tensor in &graph.initializer {
             let name = tensor.name.as_deref().unwrap_or_default();
+            let is_input = || graph.input.iter().any(|input| input.name.as_deref() == Some(name));
+            if self.options.bindings.contains_key(name) && is_input() {
+                continue; // an initializer of an input is its default
+            }
             let array = tensor_proto::array(tensor, self.external)?;
             self.define(name, Value::constant(name, array))?;
         }
@@ -142,12 +150,13 @@ impl<'a> Walk<'a> {
 
     /// The value of a graph input: a bound constant, or an input of the imported graph.
     fn input(&mut self, name: &'a str, info: &'a ValueInfoProto) -> Result<Value, ImportError> {
-        if let Some(array) = self.options.bindings.get(name) {
-            return Ok(Value::constant(name, array.clone()));
-        }
         let tensor = info.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
         let tensor = tensor.ok_or_else(|| fault!(UnsupportedFeature, "it is not a tensor"))?;
         let dtype = tensor_proto::dtype(tensor.elem_type.unwrap_or(0))?;
+        if let Some(array) = self.options.bindings.get(name) {
+            bindable(array, dtype, tensor)?;
+            return Ok(Value::constant(name, array.clone()));
+        }
         if dtype.range().is_some() {
             return Err(fault!(UnboundInput, "it is {}; bind it to a constant", dtype.name()));
         } else if dtype != Dtype::Float32 {
@@ -158,7 +167,9 @@ impl<'a> Walk<'a> {
         for (axis, dimension) in shape.dim.iter().enumerate() {
             let symbol = dimension.dim_param.as_deref().unwrap_or_default();
             let size = match dimension.dim_value {
-                Some(0) if symbol.is_empty() => return Err(fault!(Shapes, "dimension {axis} is zero")),
+                Some(0) if symbol.is_empty() => {
+                    return Err(fault!(Shapes, "dimension {axis} is zero"));
+                }
                 Some(value) if value > 0 && symbol.is_empty() => {
                     usize::try_from(value).map_err(|_| fault!(LimitElements, "dimension {value}"))?
                 }
@@ -205,6 +216,12 @@ impl<'a> Walk<'a> {
             self.refused.insert(name, error.at(format!("value {name:?}")));
         }
         for (name, value) in outputs.into_iter().zip(values).filter(|(name, _)| !name.is_empty()) {
+            if let Value::Constant(constant) = &value {
+                self.folded = self.folded.saturating_add(constant.array.elements().len());
+            }
+            if self.folded > MAX_FOLDED {
+                return Err(fault!(LimitElements, "folding makes more than {MAX_FOLDED} elements"));
+            }
             let value = match value {
                 Value::Constant(constant) if constant.name.is_empty() => {
                     Value::constant(name, std::rc::Rc::unwrap_or_clone(constant.array))
@@ -250,6 +267,25 @@ impl<'a> Walk<'a> {
             ..Model::default()
         })
     }
+}
+
+/// Refuses to bind an input to an array of another type or shape.
+fn bindable(array: &Array, dtype: Dtype, declared: &TensorTypeProto) -> Result<(), ImportError> {
+    if array.dtype() != dtype {
+        let (found, due) = (array.dtype().name(), dtype.name());
+        return Err(fault!(Dtype, "it is {due}, the tensor bound to it {found}"));
+    }
+    let Some(shape) = &declared.shape else {
+        return Ok(());
+    };
+    let fits = |(dimension, &size): (&DimensionProto, &usize)| {
+        dimension.dim_value.is_none_or(|value| usize::try_from(value).map_or(value < 0, |value| value == size))
+    };
+    let same_rank = shape.dim.len() == array.rank();
+    if !same_rank || !shape.dim.iter().zip(array.dimensions()).all(fits) {
+        return Err(fault!(Shapes, "the tensor bound to it has shape {:?}", array.dimensions()));
+    }
+    Ok(())
 }
 
 fn place(position: usize, node: &NodeProto) -> String {

@@ -36,16 +36,21 @@ fn read(path: &Path) -> Result<BTreeMap<String, Array>, ImportError> {
     match extension {
         "npy" => npy::array(&bytes()?).map(one),
         "npz" => npz::arrays(&bytes()?, DEFAULT_LIMIT),
-        "pb" => message(&bytes()?, path),
+        "pb" => Ok(BTreeMap::from([message(&bytes()?, path.parent())?])),
         "safetensors" => named(&bytes()?),
         other => Err(fault!(UnknownFile, "the extension {other:?} is none of npy, npz, pb, safetensors")),
     }
 }
 
-fn message(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Array>, ImportError> {
+/// The name and the array of a TensorProto message without external data.
+pub fn parse_tensor(bytes: &[u8]) -> Result<(String, Array), ImportError> {
+    message(bytes, None)
+}
+
+fn message(bytes: &[u8], base: Option<&Path>) -> Result<(String, Array), ImportError> {
     let tensor = TensorProto::decode(bytes).map_err(|error| fault!(Protobuf, "no TensorProto: {error}"))?;
-    let array = tensor_proto::array(&tensor, External { base: path.parent(), limit: DEFAULT_LIMIT })?;
-    Ok(BTreeMap::from([(tensor.name.unwrap_or_default(), array)]))
+    let array = tensor_proto::array(&tensor, External { base, limit: DEFAULT_LIMIT })?;
+    Ok((tensor.name.unwrap_or_default(), array))
 }
 
 fn named(bytes: &[u8]) -> Result<BTreeMap<String, Array>, ImportError> {

@@ -60,7 +60,9 @@ pub fn parse_property(text: &str) -> Result<Property, ImportError> {
                     let (number, next) = match variable(name) {
                         Some(Variable::Input(number)) => (number, &mut inputs),
                         Some(Variable::Output(number)) => (number, &mut outputs),
-                        None => return Err(fault!(VnnLibUnsupported, "a constant {name:?}, neither X_i nor Y_i")),
+                        None => {
+                            return Err(fault!(VnnLibUnsupported, "a constant {name:?}, neither X_i nor Y_i"));
+                        }
                     };
                     if number != *next {
                         return Err(fault!(VnnLib, "{name} is declared where number {next} is due"));

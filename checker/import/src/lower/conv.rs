@@ -29,7 +29,9 @@ fn auto_pad(call: &mut Call) -> Result<AutoPad, ImportError> {
         "VALID" => AutoPad::Valid,
         "SAME_UPPER" => AutoPad::SameUpper,
         "SAME_LOWER" => AutoPad::SameLower,
-        other => return Err(fault!(UnsupportedAttribute, "attribute \"auto_pad\" is {other:?}")),
+        other => {
+            return Err(fault!(UnsupportedAttribute, "attribute \"auto_pad\" is {other:?}"));
+        }
     })
 }
 
@@ -58,7 +60,9 @@ impl Window {
         let declared = call.sizes("kernel_shape", axes, 0)?;
         let absent = declared.iter().all(|&k| k == 0);
         let kernel = match kernel {
-            None if absent => return Err(fault!(Attribute, "attribute \"kernel_shape\" is missing")),
+            None if absent => {
+                return Err(fault!(Attribute, "attribute \"kernel_shape\" is missing"));
+            }
             Some(kernel) if !absent && kernel != declared => {
                 return Err(fault!(Shapes, "attribute \"kernel_shape\" is {declared:?}, the weight has {kernel:?}"));
             }

@@ -1,7 +1,7 @@
 //! Operators that select or add elements at constant places.
 
 use super::shape::sizes;
-use crate::array::{Elements, count};
+use crate::array::{Elements, folded};
 use crate::builder::{Builder, Value};
 use crate::call::{Call, axis, exact};
 use crate::error::{ImportError, fault};
@@ -175,7 +175,7 @@ pub(super) fn select(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value
     } else if truth.iter().all(|&t| t == 0) {
         return Ok(vec![y]);
     }
-    let size = count(&dimensions)?;
+    let size = folded(&dimensions)?;
     let (x, y) = (builder.reshape(&x, vec![size])?, builder.reshape(&y, vec![size])?);
     let both = builder.concat(&[x, y], 0)?;
     let positions = truth.iter().enumerate().map(|(i, &t)| if t != 0 { i } else { size + i }).collect();

@@ -1,6 +1,7 @@
 //! Normalisations, in inference.
 
 use super::elementwise::join;
+use crate::array::folded;
 use crate::builder::{Builder, Value};
 use crate::call::{Call, axis, exact};
 use crate::error::{ImportError, fault};
@@ -48,6 +49,7 @@ pub(super) fn group(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>
         if channels % groups != 0 {
             return Err(fault!(Shapes, "{channels} channels in {groups} groups"));
         }
+        folded(&[channels])?;
         let of_group: Vec<usize> = (0..channels).map(|channel| channel / (channels / groups)).collect();
         for value in [&mut scale, &mut bias] {
             *value = builder.gather(value, 0, of_group.clone(), vec![channels])?;

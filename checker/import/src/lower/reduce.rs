@@ -20,6 +20,11 @@ pub(super) fn reduce(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value
     let noop = call.opset >= since && call.flag("noop_with_empty_axes", false)?;
     let list = axes_of(call, since)?.unwrap_or_default();
     let over: Vec<usize> = if list.is_empty() && !noop { (0..from.len()).collect() } else { axes(&list, from.len())? };
+    let plain = matches!(call.op, "ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin");
+    if noop && list.is_empty() && !plain {
+        // Whether the absolute values, squares or logarithms are still taken differs between versions of the text.
+        return Err(fault!(UnsupportedAttribute, "attribute \"noop_with_empty_axes\" of {} without axes", call.op));
+    }
     if let Some(array) = other(&x) {
         let kept = from.iter().enumerate().filter(|(axis, _)| keepdims || !over.contains(axis));
         let dimensions = kept.map(|(axis, &d)| if over.contains(&axis) { 1 } else { d }).collect();
@@ -28,7 +33,7 @@ pub(super) fn reduce(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value
     let sum = |axes| Op::Sum(spec::sum::Sum { axes, keepdims });
     let square = |builder: &mut Builder| builder.apply(Op::Mul(spec::mul::Mul {}), &[&x, &x]);
     let value = match call.op {
-        "ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin" if over.is_empty() => x,
+        _ if plain && over.is_empty() => x,
         "ReduceSum" => builder.apply(sum(over), &[&x])?,
         "ReduceMean" => builder.apply(Op::Mean(spec::mean::Mean { axes: over, keepdims }), &[&x])?,
         "ReduceMax" => builder.apply(Op::ReduceMax(spec::reduce_max::ReduceMax { axes: over, keepdims }), &[&x])?,

@@ -193,6 +193,18 @@ case("two_outputs_of_one_node", 11, [[2]], [("Relu", ["x"], ["y"], {}), ("Identi
 case("constant_output", 11, [[2]], [("Constant", [], ["y"], {"value": numpy_helper.from_array(floats(2))})])
 case("unused_branch", 11, [[2]], [("Relu", ["x"], ["y"], {}), ("NonZero", ["x"], ["dead"], {})])
 
+case("shape_range", 15, [[2, 3, 4]], [("Shape", ["x"], ["s"], {"start": 1, "end": -1}), ("Cast", ["s"], ["f"], {"to": 1}), ("Add", ["x", "f"], ["y"], {})])
+case("size", 13, [[2, 3]], [("Size", ["x"], ["s"], {}), ("Cast", ["s"], ["f"], {"to": 1}), ("Mul", ["x", "f"], ["y"], {})])
+case(
+    "integer_logic", 13, [[4]],
+    [
+        ("Mod", ["a", "b"], ["m"], {}), ("Abs", ["a"], ["p"], {}), ("Greater", ["p", "b"], ["g"], {}), ("Equal", ["a", "b"], ["e"], {}),
+        ("Or", ["g", "e"], ["o"], {}), ("Not", ["o"], ["n"], {}), ("Where", ["n", "m", "b"], ["i"], {}), ("Max", ["i", "a"], ["k"], {}),
+        ("Cast", ["k"], ["f"], {"to": 1}), ("Where", ["o", "x", "f"], ["y"], {}),
+    ],
+    [("a", ints(-7, 3, 8, -2)), ("b", ints(3, 3, 5, 3))],
+)
+
 with open("operators.txt", "w") as file:
     file.write("\n".join(LINES) + "\n")
 print(len(LINES), "cases", onnx.__version__, ort.__version__)

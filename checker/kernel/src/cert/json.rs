@@ -1,6 +1,6 @@
 //! Strict JSON: a document tree in which nothing is lost, and a cursor that decodes it with the place of every error.
 //!
-//! Claim: [`parse`] accepts exactly one JSON value (RFC 8259) of at most 128 nested levels and nothing after it. The tree keeps duplicate keys
+//! Claim: [`parse`] accepts exactly one JSON value (RFC 8259) of at most 127 nested levels and nothing after it. The tree keeps duplicate keys
 //! and marks numbers that are not integers, so that decoding can refuse both *where they stand*; [`Object::finish`] refuses keys
 //! that nobody asked for. Writing a tree and parsing it again yields the same tree.
 //! Cost: about 32 bytes a value beside the text; the caller bounds the length of the text first.

@@ -148,11 +148,13 @@ impl Document {
             fit(outputs, wanted.collect(), place)
         })?;
         for (path, tensors_of_file) in &tensors.tensors {
-            let unused = tensors_of_file.keys().find(|name| !tensors.used.contains(&(path.clone(), (*name).clone())));
-            if let Some(name) = unused {
-                let message = format!("nothing uses the tensor {name:?} of the file {path:?}");
-                return Err(Diagnostic::new(Code::Unused, "/files", message));
-            }
+            let is_used = |name: &String| tensors.used.contains(&(path.clone(), name.clone()));
+            let message = match tensors_of_file.keys().find(|name| !is_used(name)) {
+                Some(name) => format!("nothing uses the tensor {name:?} of the file {path:?}"),
+                None if tensors_of_file.is_empty() => format!("nothing uses the file {path:?}, which has no tensor"),
+                None => continue,
+            };
+            return Err(Diagnostic::new(Code::Unused, "/files", message));
         }
         Ok(Certificate {
             graph_digest: Digest::of_graph(graph.graph()),

@@ -97,6 +97,7 @@ impl Execution {
 impl Attribute for Schedule {
     fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         let mut object = cursor.object()?;
+        let place = object.pointer().to_string();
         let schedule = Schedule {
             order: decode_order(object.take("order")?, 0)?,
             fma: Attribute::decode(object.take("fma")?)?,
@@ -104,6 +105,8 @@ impl Attribute for Schedule {
             bias: BiasPosition::decode(object.take("bias")?)?,
         };
         object.finish()?;
+        let malformed = |error: EvalError| Diagnostic::new(Code::Schedule, place, error.to_string());
+        schedule.validate_form().map_err(malformed)?;
         Ok(schedule)
     }
     fn encode(&self) -> Json {

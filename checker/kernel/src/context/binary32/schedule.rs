@@ -177,6 +177,14 @@ impl Schedule {
         self.order.validate(terms)
     }
 
+    /// Whether the schedule is well-formed for some number of terms.
+    pub fn validate_form(&self) -> Result<(), EvalError> {
+        match &self.order {
+            Order::Tree { pairs } => self.validate(pairs.len() + 1),
+            _ => self.validate(1),
+        }
+    }
+
     /// The reduction of `n` terms and the bias, if there is one, in this order. Fails only where [`Schedule::validate`] does.
     pub fn reduce<A: Accumulate>(&self, n: usize, bias: Option<A::Value>, terms: &A) -> Result<A::Value, EvalError> {
         self.validate(n)?;
