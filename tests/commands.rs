@@ -319,8 +319,7 @@ fn a_corpus_is_blessed_by_nobody_but_its_keeper() {
     assert_eq!(folder.tl(&certify).exit, 0);
     let ran = folder.tl("corpus @corpus");
     assert!(ran.exit == 3 && ran.err.contains("TL0511") && ran.err.contains("BLESS=1"), "{ran:?}");
-    let expect =
-        |exit: u8, stdout: &str| format!("run: tl-check certs/accept/tiny.json\nexit: {exit}\nstdout:\n{stdout}");
+    let expect = |exit: u8, stdout: &str| format!("run: tl-check tiny.json\nexit: {exit}\nstdout:\n{stdout}stderr:\n");
     folder.write("corpus/accept/tiny.expect", expect(0, "ACCEPTED\n"));
     let ran = folder.tl("corpus @corpus");
     assert!(
@@ -331,7 +330,7 @@ fn a_corpus_is_blessed_by_nobody_but_its_keeper() {
     );
     folder.write("corpus/accept/tiny.expect", expect(1, ""));
     assert!(folder.tl("corpus @corpus").err.contains("expected exit 1 (no code), found 0 (no code)"));
-    folder.write("corpus/accept/tiny.expect", "run: rm certs\nexit: 0\nstdout:\n");
+    folder.write("corpus/accept/tiny.expect", "run: rm certs\nexit: 0\nstdout:\nstderr:\n");
     assert!(folder.tl("corpus @corpus").err.contains("TL0511"));
 }
 
