@@ -368,7 +368,7 @@ fn values_are_those_of_pytorch() {
     for (number, line) in include_str!("data/ops_core.txt").lines().enumerate() {
         let mut case = cursor(line).object().unwrap();
         let tensor = |cursor: Cursor| {
-            let mut entries = cursor.array().unwrap().into_iter();
+            let mut entries = cursor.array().unwrap();
             let shape = Shape::decode(entries.next().unwrap()).unwrap();
             let words = entries.next().unwrap().string().unwrap();
             let datum = |word| Rational.datum(u32::from_str_radix(word, 16).unwrap());
@@ -377,7 +377,7 @@ fn values_are_those_of_pytorch() {
         };
         let op = Op::decode(&mut case.take("node").unwrap().object().unwrap()).unwrap();
         let parents = case.take("parents").unwrap().array().unwrap();
-        let parents: Vec<_> = parents.into_iter().map(tensor).collect();
+        let parents: Vec<_> = parents.map(tensor).collect();
         let expected = tensor(case.take("result").unwrap());
         let result = evaluate(&op, &parents);
         let result = result.unwrap_or_else(|error| panic!("line {}: {error}", number + 1));

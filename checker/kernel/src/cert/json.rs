@@ -3,13 +3,15 @@
 //! Claim: [`parse`] accepts exactly one JSON value (RFC 8259) of at most 127 nested levels and nothing after it. The tree keeps duplicate keys
 //! and marks numbers that are not integers, so that decoding can refuse both *where they stand*; [`Object::finish`] refuses keys
 //! that nobody asked for. Writing a tree and parsing it again yields the same tree.
-//! Cost: about 32 bytes a value beside the text; the caller bounds the length of the text first.
+//! Cost: about 32 bytes a value beside the text; the caller bounds the length of the text first. A place is a chain of steps that values share,
+//! written out only when it is asked for: a long name above a long array costs their sum, not their product.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::number::Exact;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
+use std::rc::Rc;
 
 /// A JSON value as it stands in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,22 +142,47 @@ fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
 }
 
+/// Where a value stands: the last step from the root, and the place above.
+#[derive(Clone, Debug)]
+enum Place {
+    Root,
+    Index(usize, Rc<Place>),
+    Key(String, Rc<Place>),
+}
+
+impl Place {
+    /// The place as a JSON pointer (RFC 6901).
+    fn pointer(&self) -> String {
+        let (mut steps, mut place) = (Vec::new(), self);
+        loop {
+            let (step, above) = match place {
+                Place::Root => break,
+                Place::Index(i, above) => (i.to_string(), above),
+                Place::Key(key, above) => (key.replace('~', "~0").replace('/', "~1"), above),
+            };
+            steps.push(step);
+            place = above;
+        }
+        steps.iter().rev().flat_map(|step| ["/", step]).collect()
+    }
+}
+
 /// A value of the tree together with its place.
 #[derive(Clone, Debug)]
 pub struct Cursor {
     json: Json,
-    pointer: String,
+    place: Place,
 }
 
 impl Cursor {
     /// The root of a document.
     pub fn root(json: Json) -> Self {
-        Cursor { json, pointer: String::new() }
+        Cursor { json, place: Place::Root }
     }
 
     /// Where this value stands (RFC 6901).
-    pub fn pointer(&self) -> &str {
-        &self.pointer
+    pub fn pointer(&self) -> String {
+        self.place.pointer()
     }
 
     fn wrong_type(&self, expected: &str) -> Diagnostic {
@@ -167,7 +194,7 @@ impl Cursor {
             Json::Array(_) => "an array",
             Json::Object(_) => "an object",
         };
-        Diagnostic::new(Code::WrongType, &self.pointer, format!("expected {expected}, found {found}"))
+        Diagnostic::new(Code::WrongType, self.pointer(), format!("expected {expected}, found {found}"))
     }
 
     /// The string here.
@@ -190,7 +217,7 @@ impl Cursor {
     pub fn integer<T: TryFrom<i64>>(self) -> Result<T, Diagnostic> {
         let error = || {
             let message = format!("expected an integer of type {}", std::any::type_name::<T>());
-            Diagnostic::new(Code::NotAnInteger, &self.pointer, message)
+            Diagnostic::new(Code::NotAnInteger, self.place.pointer(), message)
         };
         match self.json {
             Json::Integer(value) => T::try_from(value).map_err(|_| error()),
@@ -201,19 +228,20 @@ impl Cursor {
 
     /// The exact number in the string here.
     pub fn exact(self) -> Result<Exact, Diagnostic> {
-        let pointer = self.pointer.clone();
-        Exact::parse(&self.string()?).map_err(|error| Diagnostic::new(Code::ExactNumber, pointer, error))
+        let place = self.place.clone();
+        Exact::parse(&self.string()?).map_err(|error| Diagnostic::new(Code::ExactNumber, place.pointer(), error))
     }
 
     /// The entries of the array here.
-    pub fn array(self) -> Result<Vec<Cursor>, Diagnostic> {
-        match self.json {
-            Json::Array(items) => {
-                let place = |i| format!("{}/{i}", self.pointer);
-                Ok(items.into_iter().enumerate().map(|(i, json)| Cursor { json, pointer: place(i) }).collect())
-            }
-            _ => Err(self.wrong_type("an array")),
-        }
+    pub fn array(self) -> Result<impl ExactSizeIterator<Item = Cursor>, Diagnostic> {
+        let Json::Array(items) = self.json else {
+            return Err(self.wrong_type("an array"));
+        };
+        let above = Rc::new(self.place);
+        Ok(items
+            .into_iter()
+            .enumerate()
+            .map(move |(i, json)| Cursor { json, place: Place::Index(i, Rc::clone(&above)) }))
     }
 
     /// The object here; two entries with one key are refused.
@@ -221,13 +249,14 @@ impl Cursor {
         let Json::Object(entries) = self.json else {
             return Err(self.wrong_type("an object"));
         };
-        let mut object = Object { entries: BTreeMap::new(), pointer: self.pointer };
+        let mut object = Object { entries: BTreeMap::new(), place: Rc::new(self.place) };
         for (key, json) in entries {
-            let cursor = Cursor { json, pointer: object.place(&key) };
+            let place = object.place(&key);
+            let cursor = Cursor { json, place };
             if object.entries.insert(key.clone(), cursor).is_some() {
                 return Err(Diagnostic::new(
                     Code::DuplicateKey,
-                    object.place(&key),
+                    object.place(&key).pointer(),
                     format!("the key {key:?} occurs twice"),
                 ));
             }
@@ -245,28 +274,30 @@ pub fn below(pointer: &str, key: &str) -> String {
 #[derive(Debug)]
 pub struct Object {
     entries: BTreeMap<String, Cursor>,
-    pointer: String,
+    place: Rc<Place>,
 }
 
 impl Object {
-    fn place(&self, key: &str) -> String {
-        below(&self.pointer, key)
+    fn place(&self, key: &str) -> Place {
+        Place::Key(key.to_string(), Rc::clone(&self.place))
     }
 
     /// An object without entries in the place of another.
     pub fn empty(place: &Object) -> Self {
-        Object { entries: BTreeMap::new(), pointer: place.pointer.clone() }
+        Object { entries: BTreeMap::new(), place: Rc::clone(&place.place) }
     }
 
     /// Where this object stands.
-    pub fn pointer(&self) -> &str {
-        &self.pointer
+    pub fn pointer(&self) -> String {
+        self.place.pointer()
     }
 
     /// The value of a required key.
     pub fn take(&mut self, key: &str) -> Result<Cursor, Diagnostic> {
-        let missing = || Diagnostic::new(Code::MissingKey, &self.pointer, format!("the key {key:?} is required here"));
-        self.entries.remove(key).ok_or_else(missing)
+        self.entries.remove(key).ok_or_else(|| {
+            let message = format!("the key {key:?} is required here");
+            Diagnostic::new(Code::MissingKey, self.place.pointer(), message)
+        })
     }
 
     /// The value of a key that may be absent.
@@ -285,7 +316,7 @@ impl Object {
             None => Ok(()),
             Some(key) => Err(Diagnostic::new(
                 Code::UnknownKey,
-                self.place(key),
+                self.place(key).pointer(),
                 format!("the key {key:?} is not part of the format"),
             )),
         }
@@ -317,6 +348,19 @@ mod tests {
             let decoded = parse(number.as_bytes()).and_then(|json| Cursor::root(json).integer::<u32>());
             assert_eq!(decoded.map_err(|d| d.code), Err(Code::NotAnInteger), "{number}");
         }
+    }
+
+    #[test]
+    fn a_long_name_above_a_long_array_costs_their_sum() {
+        let text = format!(r#"{{"{}":[{}0]}}"#, "n".repeat(1 << 20), "0,".repeat(1 << 16));
+        let mut object = parse(text.as_bytes()).and_then(|json| Cursor::root(json).object());
+        let name = "n".repeat(1 << 20);
+        let array = object.as_mut().map_err(|d| d.clone());
+        let array = array.and_then(|object| object.take(&name)?.array());
+        let items: Vec<Cursor> = array.into_iter().flatten().collect(); // 64 GiB if each held its own place
+        assert_eq!(items.len(), (1 << 16) + 1);
+        let last = items.last().map(Cursor::pointer);
+        assert_eq!(last, Some(format!("/{name}/{}", 1 << 16)));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Document, Diagnostic> {
     }
     let mut object = Cursor::root(json::parse(bytes)?).object()?;
     let format = object.take("format")?;
-    let place = format.pointer().to_string();
+    let place = format.pointer();
     let format = format.string()?;
     if format != FORMAT {
         return Err(Diagnostic::new(
@@ -80,7 +80,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Document, Diagnostic> {
     let parameters = TensorSource::decode_named(model.take("parameters")?)?;
     model.finish()?;
     let inputs = object.take("inputs")?.array()?;
-    let inputs = inputs.into_iter().map(TensorSource::decode_named).collect::<Result<_, _>>()?;
+    let inputs = inputs.map(TensorSource::decode_named).collect::<Result<_, _>>()?;
     let files = decode_files(&mut object)?;
     let precision = decode_witness(&mut object)?;
     object.finish()?;
@@ -92,7 +92,7 @@ fn decode_files(object: &mut Object) -> Result<BTreeMap<String, Digest>, Diagnos
         return Ok(BTreeMap::new());
     };
     let decode = |(path, digest): (String, Cursor)| {
-        let place = digest.pointer().to_string();
+        let place = digest.pointer();
         if !is_plain(&path) {
             let message = format!("{path:?} is not a relative path of plain names to a .safetensors file");
             return Err(Diagnostic::new(Code::FilePath, place, message));

@@ -60,7 +60,7 @@ impl Entry {
         let dtype = object.take("dtype")?.string()?;
         let shape = Shape::decode(object.take("shape")?)?;
         let offsets = object.take("data_offsets")?;
-        let place = offsets.pointer().to_string();
+        let place = offsets.pointer();
         let [start, end] = Vec::<usize>::decode(offsets)?[..] else {
             return Err(Diagnostic::new(Code::WrongType, place, "data_offsets are two integers"));
         };

@@ -30,7 +30,7 @@ pub(crate) struct Files {
 impl TensorSource {
     /// Decodes `{shape, words}` or `{shape, file, tensor}`.
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        let pointer = cursor.pointer().to_string();
+        let pointer = cursor.pointer();
         let mut object = cursor.object()?;
         let shape = Shape::decode(object.take("shape")?)?;
         let words = match object.optional("words") {
@@ -49,8 +49,11 @@ impl TensorSource {
     /// The tensor itself, looked up in `files`.
     pub(crate) fn resolve(self, files: &mut Files) -> Result<Tensor<u32>, Diagnostic> {
         let TensorSource { pointer, shape, words } = self;
-        let data = match words {
-            Words::Inline(words) => words,
+        match words {
+            Words::Inline(words) => {
+                let fills = || Diagnostic::new(Code::Words, pointer, "the words do not fill the shape");
+                Tensor::new(shape, words).ok_or_else(fills)
+            }
             Words::File { path, tensor } => {
                 let missing = || format!("there is no tensor {tensor:?} in a file {path:?} of this certificate");
                 let found = files.tensors.get(&path).and_then(|tensors| tensors.get(&tensor));
@@ -59,19 +62,17 @@ impl TensorSource {
                     let message = format!("the tensor in the file has shape {}, not {shape}", found.shape());
                     return Err(Diagnostic::new(Code::Binding, pointer, message));
                 }
-                let data = found.data().to_vec();
+                let found = found.clone(); // shares the data: a file that a thousand names refer to is in memory once
                 files.used.insert((path, tensor));
-                data
+                Ok(found)
             }
-        };
-        let fills = || Diagnostic::new(Code::Words, pointer, "the words do not fill the shape");
-        Tensor::new(shape, data).ok_or_else(fills)
+        }
     }
 }
 
 /// Exactly `count` words of eight lower-case hexadecimal digits, one space between neighbours.
 fn parse_words(cursor: Cursor, count: usize) -> Result<Vec<u32>, Diagnostic> {
-    let pointer = cursor.pointer().to_string();
+    let pointer = cursor.pointer();
     let text = cursor.string()?;
     let fault = |message: String| Diagnostic::new(Code::Words, &pointer, message);
     if text.len() + 1 != count * 9 {
@@ -99,4 +100,21 @@ pub fn encode_inline(tensor: &Tensor<u32>) -> Json {
 /// A tensor as certificates name it in a file.
 pub fn encode_in_file(shape: &Shape, path: &str, tensor: &str) -> Json {
     Json::object([("shape", shape.encode()), ("file", Json::string(path)), ("tensor", Json::string(tensor))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cert::json::parse;
+
+    #[test]
+    fn a_tensor_of_a_file_that_many_names_refer_to_is_in_memory_once() {
+        let tensor = Tensor::new(Shape::scalar(), vec![0x3f80_0000]).into_iter();
+        let mut files = Files::default();
+        files.tensors.insert("f".into(), tensor.map(|tensor| ("t".to_string(), tensor)).collect());
+        let text = r#"{"a":{"shape":[],"file":"f","tensor":"t"},"b":{"shape":[],"file":"f","tensor":"t"}}"#;
+        let sources = parse(text.as_bytes()).map(Cursor::root).and_then(TensorSource::decode_named).unwrap_or_default();
+        let places: Vec<_> = sources.into_values().map(|s| s.resolve(&mut files).map(|t| t.data().as_ptr())).collect();
+        assert!(matches!(places[..], [Ok(a), Ok(b)] if a == b), "{places:?}");
+    }
 }

@@ -49,9 +49,10 @@ impl Execution {
         };
         let schedule = Attribute::decode(object.take("schedule")?)?;
         let mut nodes = BTreeMap::new();
-        for entry in object.optional("nodes").map_or(Ok(Vec::new()), Cursor::array)? {
+        let entries = object.optional("nodes").map(Cursor::array).transpose()?;
+        for entry in entries.into_iter().flatten() {
             let mut entry = entry.object()?;
-            let (place, id) = (entry.pointer().to_string(), entry.take("node")?.integer()?);
+            let (place, id) = (entry.pointer(), entry.take("node")?.integer()?);
             let schedule = Attribute::decode(entry.take("schedule")?)?;
             entry.finish()?;
             if nodes.insert(id, schedule).is_some() {
@@ -126,7 +127,7 @@ impl Attribute for Schedule {
 fn decode_order(cursor: Cursor, depth: usize) -> Result<Order, Diagnostic> {
     let mut object = cursor.object()?;
     let kind = object.take("kind")?;
-    let place = kind.pointer().to_string();
+    let place = kind.pointer();
     let order = match kind.string()?.as_str() {
         "sequential" => Order::Sequential,
         "pairwise" => Order::Pairwise { leaf: object.take("leaf")?.integer()? },
@@ -167,7 +168,7 @@ fn encode_order(order: &Order) -> Json {
 /// A pair of node numbers, as `[l, r]`.
 impl Attribute for (usize, usize) {
     fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        let place = cursor.pointer().to_string();
+        let place = cursor.pointer();
         match Vec::decode(cursor)?[..] {
             [left, right] => Ok((left, right)),
             _ => Err(Diagnostic::new(Code::Schedule, place, "a pair has two entries")),

@@ -46,7 +46,7 @@ impl Tolerance {
         let part = |value: Option<Cursor>| match value {
             None => Ok(Exact::integer(1)),
             Some(value) => {
-                let place = value.pointer().to_string();
+                let place = value.pointer();
                 let value = value.exact()?;
                 let negative = || Diagnostic::new(Code::Tolerance, place, format!("{value} is negative"));
                 if value.is_negative() { Err(negative()) } else { Ok(value) }

@@ -49,7 +49,7 @@ impl ClaimDraft {
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         let mut object = cursor.object()?;
         let kind = object.take("kind")?;
-        let place = kind.pointer().to_string();
+        let place = kind.pointer();
         let kind = match kind.string()?.as_str() {
             "forward" => Kind::Forward(Tolerance::decode(object.take("tolerance")?)?),
             "exec" => Kind::Exec(Box::new(exec::Execution::decode(object.take("execution")?)?)),
@@ -62,7 +62,7 @@ impl ClaimDraft {
             }
         };
         let outputs = object.take("outputs")?.array()?;
-        let outputs = outputs.into_iter().map(TensorSource::decode_named).collect::<Result<_, _>>()?;
+        let outputs = outputs.map(TensorSource::decode_named).collect::<Result<_, _>>()?;
         object.finish()?;
         Ok(ClaimDraft { kind, outputs })
     }

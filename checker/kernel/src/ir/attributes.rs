@@ -79,7 +79,7 @@ impl Attribute for Exact {
 
 impl<T: Attribute> Attribute for Vec<T> {
     fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        cursor.array()?.into_iter().map(T::decode).collect()
+        cursor.array()?.map(T::decode).collect()
     }
     fn encode(&self) -> Json {
         Json::Array(self.iter().map(T::encode).collect())
@@ -149,7 +149,7 @@ macro_rules! keywords {
             fn decode(
                 cursor: $crate::cert::json::Cursor,
             ) -> Result<Self, $crate::diagnostic::Diagnostic> {
-                let pointer = cursor.pointer().to_string();
+                let pointer = cursor.pointer();
                 match cursor.string()?.as_str() {
                     $($text => Ok($name::$variant),)*
                     other => Err($crate::diagnostic::Diagnostic::new(

@@ -47,7 +47,7 @@ pub struct CheckedGraph {
 
 impl Attribute for Shape {
     fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        let pointer = cursor.pointer().to_string();
+        let pointer = cursor.pointer();
         let dimensions = Vec::<usize>::decode(cursor)?;
         Shape::new(dimensions).map_err(|error| Diagnostic::new(Code::ShapeInvalid, pointer, error))
     }
@@ -64,13 +64,13 @@ impl Graph {
     pub fn decode(cursor: Cursor, limits: &Limits) -> Result<Self, Diagnostic> {
         let mut object = cursor.object()?;
         let nodes = object.take("nodes")?;
-        let nodes_pointer = nodes.pointer().to_string();
+        let nodes_pointer = nodes.pointer();
         let nodes = nodes.array()?;
         if nodes.len() > limits.nodes {
             let message = format!("{} nodes, the limit is {}", nodes.len(), limits.nodes);
             return Err(Diagnostic::new(Code::LimitNodes, nodes_pointer, message));
         }
-        let nodes = nodes.into_iter().map(Node::decode).collect::<Result<_, _>>()?;
+        let nodes = nodes.map(Node::decode).collect::<Result<_, _>>()?;
         let outputs = object.take("outputs")?.object()?;
         let outputs = outputs.into_entries().map(|(name, id)| Ok((name, id.integer()?))).collect::<Result<_, _>>()?;
         object.finish()?;

@@ -5,6 +5,7 @@
 //! Layout is row-major: the last dimension varies fastest.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Largest number of dimensions.
 pub const MAX_RANK: usize = 8;
@@ -74,17 +75,17 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Values in a shape.
+/// Values in a shape. Copies share the values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tensor<V> {
     shape: Shape,
-    data: Vec<V>,
+    data: Arc<Vec<V>>,
 }
 
 impl<V> Tensor<V> {
     /// A tensor; `None` when the number of values is not that of the shape.
     pub fn new(shape: Shape, data: Vec<V>) -> Option<Self> {
-        (shape.elements() == data.len()).then_some(Tensor { shape, data })
+        (shape.elements() == data.len()).then(|| Tensor { shape, data: Arc::new(data) })
     }
 
     /// The shape.
@@ -105,7 +106,7 @@ impl<V> Tensor<V> {
     /// The tensor of `f` of every value, or the first error.
     pub fn try_map<W, E>(&self, f: impl FnMut(&V) -> Result<W, E>) -> Result<Tensor<W>, E> {
         let data = self.data.iter().map(f).collect::<Result<_, E>>()?;
-        Ok(Tensor { shape: self.shape.clone(), data })
+        Ok(Tensor { shape: self.shape.clone(), data: Arc::new(data) })
     }
 }
 

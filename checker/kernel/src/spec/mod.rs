@@ -132,7 +132,7 @@ macro_rules! ops {
             /// Decodes the keys `op` and `attributes` of a node.
             pub fn decode(node: &mut Object) -> Result<Self, Diagnostic> {
                 let keyword = node.take("op")?;
-                let pointer = keyword.pointer().to_string();
+                let pointer = keyword.pointer();
                 let keyword = keyword.string()?;
                 let mut attributes = node.optional("attributes").map_or(Ok(Object::empty(node)), |a| a.object())?;
                 let op = match keyword.as_str() {
