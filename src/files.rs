@@ -19,7 +19,9 @@ pub struct Staged(Vec<(NamedTempFile, PathBuf)>);
 impl Staged {
     /// Writes `bytes` for `path`, still under a temporary name.
     pub fn add(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        let cannot = |error| Error::new(Code::Write, path.display(), format!("it cannot be written: {error}"));
+        let cannot = |error: std::io::Error| {
+            Error::new(Code::Write, path.display(), format!("it cannot be written: {}", error.kind()))
+        };
         if path.is_dir() {
             return Err(Error::new(Code::Write, path.display(), "it is a folder"));
         }

@@ -76,7 +76,7 @@ pub(super) struct Certify {
     no_check: bool,
 
     /// The certificate
-    #[arg(short = 'o', long, value_name = "FILE.json")]
+    #[arg(short = 'o', short_alias = 'c', long, value_name = "FILE.json")]
     certificate: PathBuf,
 }
 

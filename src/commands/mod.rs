@@ -123,6 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Schema => schema(&mut text),
     };
     let code = result.unwrap_or_else(|error| {
+        text.clear(); // half a table is no answer
         notes += &format!("{error}\n");
         TROUBLE
     });
