@@ -4,6 +4,7 @@
 //! A name that is given again begins the next case; every name is given equally often. Shapes are exact: `[10]` is not `[1, 10]`, unless a reshape is asked for.
 
 use crate::error::{Code, Error};
+use crate::model::Model;
 use std::path::Path;
 use tl_kernel::ir::evaluate::Named;
 use tl_kernel::ir::{Shape, Tensor};
@@ -26,7 +27,23 @@ impl Role {
     }
 }
 
-/// The cases that the `given` files are, for the tensors `wanted`; none when nothing is given.
+/// The cases that the files `given` are, for the inputs of the model. A graph without inputs has one case.
+pub fn read_inputs(model: &Model, given: &[String], reshape: bool) -> Result<Vec<Named<u32>>, Error> {
+    let (wanted, unused) = (model.inputs(), &model.unused_inputs);
+    let is_used = |text: &&String| !text.split_once('=').is_some_and(|(name, _)| unused.iter().any(|u| u == name));
+    let given: Vec<String> = given.iter().filter(is_used).cloned().collect();
+    let cases = read(Role::Input, &wanted, &given, reshape)?;
+    match wanted.first() {
+        None => Ok(vec![Named::new()]),
+        Some((name, shape)) if cases.is_empty() => {
+            let message = format!("nothing is given for {name:?} of shape {shape}");
+            Err(Error::new(Code::InputMissing, "--input", message))
+        }
+        Some(_) => Ok(cases),
+    }
+}
+
+/// The cases that the files `given` are, for the tensors `wanted`; none when nothing is given.
 pub fn read(role: Role, wanted: &[(String, Shape)], given: &[String], reshape: bool) -> Result<Vec<Named<u32>>, Error> {
     let mut cases: Vec<Named<u32>> = Vec::new();
     for text in given {

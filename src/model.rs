@@ -26,6 +26,8 @@ pub struct Model {
     pub graph: CheckedGraph,
     /// Its parameters, binary32 words by name.
     pub parameters: Named<u32>,
+    /// Inputs of the file that no output depends on; what is given for them is not read.
+    pub unused_inputs: Vec<String>,
 }
 
 /// What the engine runs is bounded by the machine, not by the checker's defaults.
@@ -58,14 +60,15 @@ impl Model {
         if let Some(name) = parameters.keys().find(|&name| !graph.constants().any(|(constant, _)| constant == name)) {
             return Err(fault(name, "the graph does not use it".into()));
         }
-        Ok(Model { path: path.into(), graph, parameters })
+        Ok(Model { path: path.into(), graph, parameters, unused_inputs: Vec::new() })
     }
 
     /// The model in a `.onnx`, `.onnx.gz` or graph file.
     pub fn load(path: &Path, options: &ImportOptions) -> Result<Self, Error> {
         if is_onnx(path) {
             let imported = tl_import::import_onnx(path, options)?;
-            return Model::new(path, imported.graph, imported.parameters);
+            let model = Model::new(path, imported.graph, imported.parameters)?;
+            return Ok(Model { unused_inputs: imported.unused_inputs, ..model });
         }
         let bytes = fs::read(path)
             .map_err(|error| Error::new(Code::Read, path.display(), format!("it cannot be read: {error}")))?;

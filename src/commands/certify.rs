@@ -28,7 +28,7 @@ pub(super) struct Certify {
     model: ModelArguments,
 
     /// A tensor for an input: .npy, .npz, .pb or .safetensors; a name that is given again begins the next case
-    #[arg(short, long = "input", value_name = "[NAME=]FILE", required = true)]
+    #[arg(short, long = "input", value_name = "[NAME=]FILE")]
     inputs: Vec<String>,
 
     /// A recorded output, in the same way; default: what the engine itself computes
@@ -91,7 +91,7 @@ impl Certify {
         self.check_options()?;
         let started = Instant::now();
         let model = self.model.load()?;
-        let inputs = cases::read(Role::Input, &model.inputs(), &self.inputs, self.reshape)?;
+        let inputs = cases::read_inputs(&model, &self.inputs, self.reshape)?;
         let schedule = self.schedule.as_deref().map_or(Ok(default_schedule()), parse_schedule)?;
         let mut outputs = cases::read(Role::Output, &model.outputs(), &self.outputs, self.reshape)?;
         if outputs.is_empty() {

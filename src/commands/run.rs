@@ -1,7 +1,7 @@
 //! `tl run`: the same graph under the reading that is asked for.
 
 use super::{DONE, ModelArguments, parse_exact, parse_schedule};
-use crate::cases::{self, Role};
+use crate::cases;
 use crate::error::{Code, Error};
 use crate::files::{pretty, tensors, write};
 use crate::hardware::{Hardware32, default_schedule};
@@ -30,7 +30,7 @@ pub(super) struct Run {
     model: ModelArguments,
 
     /// A tensor for an input: .npy, .npz, .pb or .safetensors; a single input needs no name
-    #[arg(short, long = "input", value_name = "[NAME=]FILE", required = true)]
+    #[arg(short, long = "input", value_name = "[NAME=]FILE")]
     inputs: Vec<String>,
 
     /// Take tensors of another shape with as many elements, row-major
@@ -103,7 +103,7 @@ impl Run {
         if self.schedule.is_some() && !matches!(self.semantics, Semantics::F32 | Semantics::Binary32) {
             return Err(Error::new(Code::Usage, "--schedule", "only f32 and binary32 depend on the order of sums"));
         }
-        let cases = cases::read(Role::Input, &model.inputs(), &self.inputs, self.reshape)?;
+        let cases = cases::read_inputs(&model, &self.inputs, self.reshape)?;
         let [case] = &cases[..] else {
             return Err(Error::new(Code::Cases, "--input", format!("{} cases are given, one is run", cases.len())));
         };

@@ -375,26 +375,18 @@ fn npy_arrays_of_another_layout_or_size_are_refused() {
 
 #[test]
 fn what_numpy_writers_write_is_read() {
-    use npyz::WriterBuilder;
+    // Written by numpy 2.4.6: np.savez and np.savez_compressed of two arrays [[1, 2, 3], [4, 5, 6]] in float32.
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    for file in ["stored.npz", "deflated.npz"] {
+        let arrays = read_arrays(data.join(file)).unwrap();
+        assert_eq!(arrays.keys().collect::<Vec<_>>(), ["a", "b"]);
+        for array in arrays.values() {
+            assert_eq!(array.dimensions(), [2, 3]);
+            assert_eq!(array.tensor().unwrap().data()[5], 6f32.to_bits());
+        }
+    }
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.npz");
-    let mut archive = npyz::npz::NpzWriter::create(&path).unwrap();
-    for (name, deflate) in [("stored", false), ("deflated", true)] {
-        let method =
-            if deflate { npyz::zip::CompressionMethod::Deflated } else { npyz::zip::CompressionMethod::Stored };
-        let options = npyz::zip::write::FileOptions::default().compression_method(method);
-        let mut writer = archive.array(name, options).unwrap().default_dtype().shape(&[2, 3]).begin_nd().unwrap();
-        writer.extend([1f32, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
-        writer.finish().unwrap();
-    }
-    archive.zip_writer().finish().unwrap();
-    let arrays = read_arrays(&path).unwrap();
-    assert_eq!(arrays.keys().collect::<Vec<_>>(), ["deflated", "stored"]);
-    for array in arrays.values() {
-        assert_eq!(array.dimensions(), [2, 3]);
-        assert_eq!(array.tensor().unwrap().data()[5], 6f32.to_bits());
-    }
-    let whole = fs::read(&path).unwrap();
+    let whole = fs::read(data.join("stored.npz")).unwrap();
     let mut random = Random(0x5eed_0002);
     for _ in 0..2000 {
         let mut altered = whole.clone();
