@@ -43,6 +43,7 @@ pub struct CheckedGraph {
     graph: Graph,
     last_use: Vec<usize>,
     work: u64,
+    live: usize,
 }
 
 impl Attribute for Shape {
@@ -124,15 +125,16 @@ impl Graph {
         self.check_outputs(pointer, &mut last_use)?;
         if work > limits.work {
             let message = format!(
-                "about {work} scalar operations, the limit is {}",
+                "the cost of {work} multiply-adds, the limit is {}",
                 limits.work
             );
             return Err(Diagnostic::new(Code::LimitWork, pointer, message));
         }
-        let checked = CheckedGraph {
+        let mut checked = CheckedGraph {
             graph: self,
             last_use,
             work,
+            live: 0,
         };
         let live = checked.live_elements();
         if live > limits.elements {
@@ -142,6 +144,7 @@ impl Graph {
             );
             return Err(Diagnostic::new(Code::LimitElements, pointer, message));
         }
+        checked.live = live;
         Ok(checked)
     }
 
@@ -157,7 +160,7 @@ impl Graph {
             return Err(Diagnostic::new(Code::Arity, "/parents", message));
         }
         if node.op.is_source() {
-            return Ok(0);
+            return Ok(node.op.work(&[], &node.shape));
         }
         let parents: Vec<&Shape> = node
             .parents
@@ -278,9 +281,14 @@ impl CheckedGraph {
         })
     }
 
-    /// Scalar operations of one evaluation.
+    /// The cost of one evaluation, in the unit of [`Op::work`].
     pub fn work(&self) -> u64 {
         self.work
+    }
+
+    /// The most elements alive at one time in an evaluation.
+    pub fn live(&self) -> usize {
+        self.live
     }
 
     /// Id of the last node that uses the value of node `id`; `usize::MAX` for an output.
