@@ -45,11 +45,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = Limits::default().nodes)]
     pub(crate) max_nodes: usize,
 
-    /// Most elements alive at one time in an evaluation
+    /// Most elements alive at one time in an evaluation; a real number counts as four or more
     #[arg(long, value_name = "N", default_value_t = Limits::default().elements)]
     pub(crate) max_elements: usize,
 
-    /// Most scalar operations of one evaluation of all cases
+    /// Most work of all cases, in multiply-adds of a dot product
     #[arg(long, value_name = "N", default_value_t = Limits::default().work)]
     pub(crate) max_work: u64,
 

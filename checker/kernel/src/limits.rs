@@ -12,9 +12,10 @@ pub struct Limits {
     pub file_bytes: usize,
     /// Nodes of the graph.
     pub nodes: usize,
-    /// Elements alive at one time during an evaluation.
+    /// Elements alive at one time during an evaluation; one of a real evaluation at p bits counts as 4 + p/256, about 25 bytes each.
     pub elements: usize,
-    /// Scalar operations of one evaluation of all cases (a multiply-add counts as one).
+    /// The cost of evaluating all cases, in multiply-adds (about 5 ns each, see `spec::Op::work`); one of a real evaluation at p > 64 bits counts
+    /// as (p/64)²/8 or more.
     pub work: u64,
     /// Bits of precision at which an undecided claim is given up.
     pub precision: u64,
@@ -27,7 +28,7 @@ impl Default for Limits {
             file_bytes: 1 << 30,
             nodes: 100_000,
             elements: 1 << 26,
-            work: 1 << 34,
+            work: 1 << 35,
             precision: 4096,
         }
     }

@@ -1,9 +1,17 @@
 //! What a certificate may ask for: each case asks for far more than its size, and is declined before it is given.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use tl_kernel::cert::digest::Digest;
+use tl_kernel::cert::json::{Cursor, parse};
+use tl_kernel::context::Context;
+use tl_kernel::context::real::{MAX_PRECISION, MIN_PRECISION, Real};
 use tl_kernel::diagnostic::Code;
-use tl_kernel::{Certificate, Diagnostic, Limits, decode};
+use tl_kernel::ir::Shape;
+use tl_kernel::number::Dyadic;
+use tl_kernel::spec::Op;
+use tl_kernel::{Certificate, Diagnostic, Limits, Verdict, conclude, decode, discharge, obligations};
 
 /// The certificate of an identity of `elements` numbers with these cases, inputs and outputs all the tensor `a` of the file `t.safetensors`.
 fn identity(elements: usize, cases: usize, file: &[u8], limits: &Limits) -> Result<Certificate, Diagnostic> {
@@ -33,18 +41,74 @@ fn one_tensor(elements: usize) -> Vec<u8> {
 }
 
 #[test]
-fn the_work_of_all_cases_together_is_limited() {
-    let (elements, file) = (1000, one_tensor(1000));
-    let limits = Limits { work: 4 * 1000, ..Limits::default() };
-    assert!(identity(elements, 4, &file, &limits).is_ok());
-    let code = identity(elements, 5, &file, &limits).map(|_| ()).map_err(|d| d.code);
-    assert_eq!(code, Err(Code::LimitWork));
-}
-
-#[test]
 fn the_table_of_a_file_is_limited_as_a_certificate_is() {
     let table = format!(r#"{{"__metadata__":[{}[]]}}"#, "[],".repeat(1 << 12));
     let limits = Limits { json_bytes: 1 << 12, ..Limits::default() };
     let code = identity(1, 1, &file(&table, &[]), &limits).map(|_| ()).map_err(|d| d.code);
     assert_eq!(code, Err(Code::LimitBytes));
+}
+
+/// The operation that a node of this text has.
+fn op(text: &str) -> Op {
+    let mut node = parse(text.as_bytes()).and_then(|json| Cursor::root(json).object()).unwrap();
+    Op::decode(&mut node).unwrap()
+}
+
+#[test]
+fn bins_that_are_wide_along_one_axis_and_many_along_another_are_counted() {
+    let pool = op(r#"{"op":"adaptive_avg_pool","attributes":{"output":[1,4096]}}"#);
+    let x = Shape::new(vec![1, 1, 4096, 1]).unwrap();
+    let y = pool.shape(&[&x]).unwrap();
+    assert!(pool.work(&[&x], &y) >= 4096 * 4096); // every cell is read for every bin
+}
+
+#[test]
+fn every_case_counts_as_work() {
+    let (file, many) = (one_tensor(1), Limits::default());
+    let work = identity(1, 1, &file, &many).unwrap().graph().work();
+    let few = Limits { work: 3 * work, ..many };
+    assert!(identity(1, 3, &file, &few).is_ok());
+    let code = identity(1, 4, &file, &few).map(|_| ()).map_err(|d| d.code);
+    assert_eq!(code, Err(Code::LimitWork));
+}
+
+#[test]
+fn the_precision_of_a_claim_stays_within_the_limits_on_work_and_elements() {
+    let undecided = r#"{"format":"tl-cert/1","claim":{"kind":"forward","tolerance":{"abs":"1/100663296","rel":"0"},
+        "outputs":[{"y":{"shape":[3],"words":"3eaaaaab 3eaaaaab 3eaaaaab"}}]},
+        "model":{"graph":{"nodes":[{"op":"input","attributes":{"name":"x"},"parents":[],"shape":[3]},
+        {"op":"softmax","attributes":{"axis":0},"parents":[0],"shape":[3]}],"outputs":{"y":1}},"parameters":{}},
+        "inputs":[{"x":{"shape":[3],"words":"00000000 00000000 00000000"}}]}"#;
+    let certificate = decode(undecided.as_bytes(), &Limits::default()).unwrap();
+    let certificate = certificate.bind(&BTreeMap::new(), &Limits::default()).unwrap();
+    let (work, live) = (certificate.graph().work(), certificate.graph().live());
+    let precision = |limits: &Limits| {
+        let obligation = obligations(&certificate)[0];
+        let finding = discharge(&certificate, obligation, limits).unwrap_err();
+        let precision = finding.facts.iter().find(|(name, _)| *name == "precision").map(|(_, p)| p.parse().unwrap());
+        assert!(matches!(conclude(&certificate, vec![Err(finding.clone())]), Verdict::Declined(_)));
+        (finding.code, precision)
+    };
+    let default = Limits::default();
+    assert_eq!(precision(&default), (Code::Undecided, Some(MAX_PRECISION)));
+    let worked = Limits { work: 8 * work, ..default.clone() };
+    assert_eq!(precision(&worked), (Code::Undecided, Some(512)));
+    let held = Limits { elements: 5 * live, ..default.clone() };
+    assert_eq!(precision(&held), (Code::Undecided, Some(256)));
+    let none = Limits { elements: 4 * live - 1, ..default };
+    assert_eq!(precision(&none), (Code::LimitElements, None));
+}
+
+#[test]
+fn sine_of_an_argument_too_large_to_reduce_is_between_minus_one_and_one() {
+    for precision in [MIN_PRECISION, 64, MAX_PRECISION] {
+        let real = Real::new(precision);
+        let top = i64::try_from(precision).unwrap() + 1152;
+        for (exponent, reduced) in [(top - 1, true), (top, false), (1 << 39, false)] {
+            let x = tl_kernel::context::real::Ball::exact(Dyadic::power_of_two(exponent));
+            for ball in [real.sin(&x).unwrap(), real.cos(&x).unwrap()] {
+                assert_eq!(ball.rad() < Dyadic::one(), reduced, "2^{exponent} at {precision}");
+            }
+        }
+    }
 }

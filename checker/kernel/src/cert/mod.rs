@@ -142,7 +142,17 @@ impl Document {
         let inputs = cases
             .map(|(i, case)| fit(case, graph.inputs().collect(), format!("/inputs/{i}")))
             .collect::<Result<Vec<_>, _>>()?;
-        let claim = self.claim.bind(&graph, inputs.len(), limits, |outputs, place| {
+        let work = graph.work().saturating_mul(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
+        if work > limits.work {
+            let message = format!(
+                "{} cases at the cost of {} multiply-adds each, the limit is {}",
+                inputs.len(),
+                graph.work(),
+                limits.work
+            );
+            return Err(Diagnostic::new(Code::LimitWork, "/inputs", message));
+        }
+        let claim = self.claim.bind(&graph, inputs.len(), |outputs, place| {
             let shape_of = |&id: &usize| graph.nodes().get(id).map(|node| &node.shape);
             let wanted = graph.outputs().iter().filter_map(|(name, id)| Some((name.as_str(), shape_of(id)?)));
             fit(outputs, wanted.collect(), place)

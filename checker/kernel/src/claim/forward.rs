@@ -5,7 +5,7 @@
 //!
 //! Decision: ⟦G⟧(x) is enclosed by the `Real` reading, `s ∈ [lo, hi]`. The element holds when the farthest point of the enclosure is within the smallest
 //! tolerance that a point of it allows, and fails when the nearest point is outside the largest; both are comparisons of exact numbers. While any
-//! element is open, the precision doubles, up to the limit.
+//! element is open, the precision doubles, up to the largest that the limits permit.
 //!
 //! Fails: an element outside (TL0231); an infinity or NaN in x, y or a parameter (TL0202); ⟦G⟧ undefined at x (TL0201).
 //! Declines: open at the largest precision (TL0305); a number beyond the supported range (TL0306).
@@ -129,7 +129,14 @@ pub(super) fn decide(
     let Some(outputs) = claim.outputs.get(case) else {
         return Err(Diagnostic::new(Code::Internal, "/claim/outputs", "a case without outputs"));
     };
-    let cap = limits.precision.clamp(MIN_PRECISION, MAX_PRECISION);
+    let Some(cap) = permitted(certificate, limits) else {
+        let message = format!(
+            "{} real numbers alive at one time, the limit is {} elements",
+            certificate.graph.live(),
+            limits.elements
+        );
+        return Err(Diagnostic::new(Code::LimitElements, "/model/graph", message));
+    };
     let planned = certificate.precision.unwrap_or_else(|| plan(certificate));
     let mut precision = planned.clamp(MIN_PRECISION, cap);
     loop {
@@ -139,6 +146,25 @@ pub(super) fn decide(
         };
         drop(undecided);
         precision = (precision * 2).min(cap);
+    }
+}
+
+/// The largest precision, from the stated one down by halves, at which the evaluation of all cases stays within the limits on work and on elements
+/// as [`Limits`] counts them; `None` when it does at no precision.
+fn permitted(certificate: &Certificate, limits: &Limits) -> Option<u64> {
+    let graph = certificate.graph();
+    let work = graph.work().saturating_mul(u64::try_from(certificate.cases()).unwrap_or(u64::MAX));
+    let live = u64::try_from(graph.live()).unwrap_or(u64::MAX);
+    let elements = u64::try_from(limits.elements).unwrap_or(u64::MAX);
+    let mut precision = limits.precision.clamp(MIN_PRECISION, MAX_PRECISION);
+    loop {
+        let words = precision.div_ceil(64);
+        let affordable = work.saturating_mul((words * words).div_ceil(8)) <= limits.work
+            && live.saturating_mul(4 + precision / 256) <= elements;
+        if affordable || precision == MIN_PRECISION {
+            return affordable.then_some(precision);
+        }
+        precision = (precision / 2).max(MIN_PRECISION);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::Shape;
 use crate::ir::attributes::Attribute;
 use crate::limits::Limits;
-use crate::spec::{Op, elements};
+use crate::spec::Op;
 use std::collections::BTreeMap;
 
 /// One operation applied to earlier nodes.
@@ -43,6 +43,7 @@ pub struct CheckedGraph {
     graph: Graph,
     last_use: Vec<usize>,
     work: u64,
+    live: usize,
 }
 
 impl Attribute for Shape {
@@ -109,15 +110,16 @@ impl Graph {
         self.check_names(pointer)?;
         self.check_outputs(pointer, &mut last_use)?;
         if work > limits.work {
-            let message = format!("about {work} scalar operations, the limit is {}", limits.work);
+            let message = format!("the cost of {work} multiply-adds, the limit is {}", limits.work);
             return Err(Diagnostic::new(Code::LimitWork, pointer, message));
         }
-        let checked = CheckedGraph { graph: self, last_use, work };
+        let mut checked = CheckedGraph { graph: self, last_use, work, live: 0 };
         let live = checked.live_elements();
         if live > limits.elements {
             let message = format!("{live} elements alive at one time, the limit is {}", limits.elements);
             return Err(Diagnostic::new(Code::LimitElements, pointer, message));
         }
+        checked.live = live;
         Ok(checked)
     }
 
@@ -133,7 +135,7 @@ impl Graph {
             return Err(Diagnostic::new(Code::Arity, "/parents", message));
         }
         if node.op.is_source() {
-            return Ok(elements(&node.shape));
+            return Ok(node.op.work(&[], &node.shape));
         }
         let parents: Vec<&Shape> = node.parents.iter().filter_map(|&p| self.nodes.get(p)).map(|n| &n.shape).collect();
         let inferred = node.op.shape(&parents).map_err(|fault| {
@@ -238,9 +240,14 @@ impl CheckedGraph {
         })
     }
 
-    /// Scalar operations of one evaluation.
+    /// The cost of one evaluation, in the unit of [`Op::work`].
     pub fn work(&self) -> u64 {
         self.work
+    }
+
+    /// The most elements alive at one time in an evaluation.
+    pub fn live(&self) -> usize {
+        self.live
     }
 
     /// Id of the last node that uses the value of node `id`; `usize::MAX` for an output.

@@ -32,9 +32,11 @@ impl Operation for AdaptiveAvgPool {
         over_windows(parents, shape, bin, |_, cells| mean(context, &cells))
     }
 
-    fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
-        // A bin is at most one cell wider than n/m at each end.
-        let overlap = 3u64.saturating_pow(u32::try_from(self.output.len()).unwrap_or(u32::MAX));
-        parents.iter().fold(elements(shape), |work, x| work.saturating_add(elements(x))).saturating_mul(overlap)
+    fn work(&self, parents: &[&Shape], _: &Shape) -> u64 {
+        // m bins over n cells: each is at most one cell wider than n/m at each end, so together they are at most n + 2m.
+        let extents = parents.first().map_or(&[][..], |x| x.dimensions());
+        let outer = extents.iter().take(2).copied();
+        let spatial = extents.iter().skip(2).zip(&self.output).map(|(&n, &bins)| n.saturating_add(bins.saturating_mul(2)));
+        outer.chain(spatial).fold(1u64, |work, n| work.saturating_mul(u64::try_from(n).unwrap_or(u64::MAX)))
     }
 }

@@ -84,7 +84,8 @@ impl Operation for Conv {
 
     fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
         let terms = parents.get(1).and_then(|weight| weight.dimensions().get(1..)).unwrap_or(&[]);
-        terms.iter().fold(elements(shape), |work, &d| work.saturating_mul(u64::try_from(d).unwrap_or(u64::MAX)))
+        let terms = terms.iter().fold(1u64, |terms, &d| terms.saturating_mul(u64::try_from(d).unwrap_or(u64::MAX)));
+        elements(shape).saturating_mul(terms.saturating_add(DOT))
     }
 }
 

@@ -94,6 +94,6 @@ impl Operation for ConvTranspose {
     fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
         let terms = parents.get(1).map_or(1, |weight| elements(weight)); // of all output channels
         let channels = shape.dimensions().get(1).map_or(1, |&out| u64::try_from(out).unwrap_or(u64::MAX));
-        elements(shape).saturating_mul(terms.div_ceil(channels.max(1)))
+        elements(shape).saturating_mul(terms.div_ceil(channels.max(1)).saturating_add(DOT))
     }
 }

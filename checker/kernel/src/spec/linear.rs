@@ -45,6 +45,6 @@ impl Operation for Linear {
 
     fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
         let fan_in = parents.first().and_then(|x| x.dimensions().last()).copied().unwrap_or(1);
-        elements(shape).saturating_mul(u64::try_from(fan_in).unwrap_or(u64::MAX))
+        elements(shape).saturating_mul(u64::try_from(fan_in).unwrap_or(u64::MAX).saturating_add(DOT))
     }
 }

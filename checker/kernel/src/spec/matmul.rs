@@ -88,6 +88,6 @@ impl Operation for Matmul {
 
     fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
         let terms = parents.first().and_then(|x| x.dimensions().last()).copied().unwrap_or(1);
-        elements(shape).saturating_mul(u64::try_from(terms).unwrap_or(u64::MAX))
+        elements(shape).saturating_mul(u64::try_from(terms).unwrap_or(u64::MAX).saturating_add(DOT))
     }
 }

@@ -3,7 +3,7 @@
 //! Claim: [`Real::constant_fixed`] is within 2 units of `c · 2^bits`. Sources: Machin 1706, π = 16 arctan(1/5) − 4 arctan(1/239), and
 //! (Gourdon and Sebah, "The logarithmic constant") ln 2 = 18 A(26) − 2 A(4801) + 8 A(8749), ln 10 = 46 A(31) + 34 A(49) + 20 A(161) with
 //! A(n) = artanh(1/n); both are identities of rational numbers, (26+1)/(26−1) = 27/25 and so on.
-//! Each constant is computed once per reading, at more than twice its precision, and cut down on use.
+//! Each constant is computed once per reading, with more bits than any function of arguments below 2^(1152 + P) asks for, and cut down on use.
 
 use super::fixed::{length, one_fixed, unit};
 use super::{Ball, Real};
@@ -24,7 +24,7 @@ pub(super) enum Constant {
     Ln10,
 }
 
-/// The constants computed so far, each with `Real::constant_bits` fraction bits.
+/// The constants computed so far, each with the fraction bits that `Real::constant_fixed` states.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Constants {
     pi: OnceLock<BigInt>,
@@ -43,7 +43,7 @@ impl Real {
 
     /// The constant times `2^bits`, within 2 units.
     pub(super) fn constant_fixed(&self, constant: Constant, bits: u64) -> BigInt {
-        let stored = 2 * self.precision + 256;
+        let stored = 3 * self.precision + 1280;
         if bits > stored {
             return compute(constant, bits);
         }

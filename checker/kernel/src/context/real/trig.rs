@@ -1,8 +1,7 @@
 //! `sin`, `cos`, `tan` and `arctan`, radians.
 //!
-//! Claim: for an exact argument of magnitude below 2^16384 (any, for arctan) the radius is at most one unit of the last requested bit, near multiples of π/2 too;
-//! beyond, sine and cosine are only known to be in [−1, 1]. A ball widens by the slope bounds `min(1, |cos m| + r)`,
-//! `min(1, |sin m| + r)` and `1/(1 + min²)`.
+//! Claim: for an exact argument of magnitude below 2^(1152 + P), P the precision of the reading (any, for arctan), the result is within 2^−3 of the
+//! last requested bit, near multiples of π/2 too; beyond, where π would have to be computed anew, sine and cosine are only known to be in [−1, 1]. A ball widens by the slope bounds 1 (sin, cos) and `min(1, 1/min²)` (arctan).
 //! Method: `x = n π/2 + r`, `|r| ≤ 0.79`, with as many bits of π as leave `r` its relative accuracy; Taylor series of `sin y` and `1 − cos y` at
 //! `y = r/2^k`; then k doublings `s ← 2 s (1 − v)`, `v ← 2 s²`, where `v = 1 − cos`.
 
@@ -15,13 +14,15 @@ use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{Signed, Zero};
 
-/// Arguments of `2^TOP` and more are not reduced.
-const TOP: i64 = 1 << 14;
-
 impl Real {
+    /// Arguments of 2^this and more are not reduced: the bits of π that it takes (with two attempts) are those that a reading keeps.
+    fn trig_top(&self) -> Option<i64> {
+        Some(signed(self.precision) + 1152)
+    }
+
     /// `sin x` and `cos x`.
     pub(super) fn sin_cos_ball(&self, x: &Ball, precision: u64) -> (Ball, Ball) {
-        if x.mag() >= Mag::power_of_two(0) || x.mid().top() > Some(TOP) {
+        if x.mag() >= Mag::power_of_two(0) || x.mid().top() > self.trig_top() {
             let all = Ball::new(Dyadic::zero(), Mag::power_of_two(0));
             return (all.clone(), all);
         }
@@ -36,7 +37,7 @@ impl Real {
     /// With `t = tan m` and `|h| ≤ r`: `|tan(m + h) − t| = |tan h| (1 + t²) / |1 − t tan h|`, and `tan r ≤ r (1 + r²)` for `r ≤ 1/2`.
     pub(super) fn tan_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
         let undecided = super::undecided("tan", "the argument may be an odd multiple of pi/2");
-        if x.mag() > Mag::power_of_two(-1) || x.mid().top() > Some(TOP) {
+        if x.mag() > Mag::power_of_two(-1) || x.mid().top() > self.trig_top() {
             return Err(undecided);
         }
         let (sin, cos) = self.sin_cos_at(x.mid(), precision + 4);
@@ -63,7 +64,7 @@ impl Real {
         self.lift(x, narrow, |x| self.atan_at(x, precision), |_| slope)
     }
 
-    /// `sin x` and `cos x` at a point below `2^TOP`.
+    /// `sin x` and `cos x` at a point below `2^trig_top`.
     fn sin_cos_at(&self, x: &Dyadic, precision: u64) -> (Ball, Ball) {
         let Some(top) = x.top() else {
             return (Ball::exact(Dyadic::zero()), Ball::exact(Dyadic::one()));
