@@ -6,6 +6,7 @@
 use crate::number::Dyadic;
 use crate::number::decimal::decimal;
 use num_bigint::BigInt;
+use num_integer::Integer;
 use num_rational::BigRational;
 use num_traits::{One, Signed, Zero};
 use std::fmt;
@@ -97,11 +98,25 @@ fn scaled_digits(text: &str, radix: u32, mark: char, base: u32) -> Result<BigRat
     if whole.is_empty() || (mantissa.contains('.') && fraction.is_empty()) {
         return Err("digits are missing beside the point".into());
     }
-    let value = BigRational::from_integer(digits(&format!("{whole}{fraction}"), radix)?);
+    let value = digits(&format!("{whole}{fraction}"), radix)?;
     let places = u32::try_from(fraction.len()).map_err(|_| "too many digits".to_string())?;
-    let value = value / BigRational::from_integer(BigInt::from(radix).pow(places));
-    let power = BigRational::from_integer(BigInt::from(base).pow(exponent.unsigned_abs()));
-    Ok(if exponent < 0 { value / power } else { value * power })
+    let power = BigInt::from(base).pow(exponent.unsigned_abs());
+    let scale = BigInt::from(radix).pow(places);
+    Ok(if exponent < 0 { lowest(value, scale * power) } else { lowest(value * power, scale) })
+}
+
+/// `numerator / denominator` in lowest terms, both positive or the numerator zero. Either may be a power of thousands of bits beside a small number:
+/// the remainder of one by the other comes first, which is much cheaper than their greatest common divisor.
+fn lowest(numerator: BigInt, denominator: BigInt) -> BigRational {
+    if numerator.is_zero() {
+        return BigRational::zero();
+    }
+    let divisor = if numerator < denominator {
+        (&denominator % &numerator).gcd(&numerator)
+    } else {
+        (&numerator % &denominator).gcd(&denominator)
+    };
+    BigRational::new_raw(numerator / &divisor, denominator / divisor)
 }
 
 /// A decimal exponent `[+-]digits` within [`MAX_EXPONENT`].
@@ -184,6 +199,20 @@ mod tests {
             assert!(Exact::parse(text).is_err(), "{text}");
         }
         assert!(Exact::parse(&"1".repeat(2000)).is_err());
+    }
+
+    #[test]
+    fn every_notation_is_reduced_to_lowest_terms() {
+        for text in
+            ["0e-4096", "0.00", "25e-4", "6.250", "1e-4096", "5e4096", "0x10p-4096", "0x1.80p+4096", "0.0002e4096"]
+        {
+            let parsed = Exact::parse(text).map(|x| x.0);
+            let reduced = parsed.clone().map(|q| BigRational::new(q.numer().clone(), q.denom().clone()));
+            assert!(
+                parsed.is_ok_and(|q| reduced.is_ok_and(|r| (q.numer(), q.denom()) == (r.numer(), r.denom()))),
+                "{text}"
+            );
+        }
     }
 
     #[test]
