@@ -10,7 +10,7 @@ use tl_kernel::ir::{Shape, Tensor};
 /// Largest number of elements of one array of a file.
 pub(crate) const MAX_ELEMENTS: usize = (1 << 31) - 1;
 /// Largest number of elements of all arrays that are made by folding, and of one list of positions: what a few bytes of a file may ask for.
-pub(crate) const MAX_FOLDED: usize = 1 << 27;
+pub(crate) const MAX_FOLDED: usize = 1 << 25;
 /// Largest number of dimensions of a constant.
 pub(crate) const MAX_RANK: usize = 64;
 

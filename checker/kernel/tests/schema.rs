@@ -1,5 +1,7 @@
 //! What is generated from the op table stays in step with it: the JSON Schema of certificates, and one page an operation.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 use tl_kernel::cert::schema::schema;
 use tl_kernel::spec::Op;

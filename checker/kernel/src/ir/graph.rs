@@ -109,15 +109,15 @@ impl Graph {
         }
         self.check_names(pointer)?;
         self.check_outputs(pointer, &mut last_use)?;
-        if work > limits.work {
-            let message = format!("the cost of {work} multiply-adds, the limit is {}", limits.work);
-            return Err(Diagnostic::new(Code::LimitWork, pointer, message));
-        }
         let mut checked = CheckedGraph { graph: self, last_use, work, live: 0 };
         let live = checked.live_elements();
         if live > limits.elements {
             let message = format!("{live} elements alive at one time, the limit is {}", limits.elements);
             return Err(Diagnostic::new(Code::LimitElements, pointer, message));
+        }
+        if work > limits.work {
+            let message = format!("the cost of {work} multiply-adds, the limit is {}", limits.work);
+            return Err(Diagnostic::new(Code::LimitWork, pointer, message));
         }
         checked.live = live;
         Ok(checked)
