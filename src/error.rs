@@ -10,7 +10,7 @@ use tl_kernel::Diagnostic;
 use tl_kernel::ir::evaluate::Located;
 
 macro_rules! codes {
-    ($($name:ident = $id:literal, $title:literal;)*) => {
+    ($($name:ident = $id:literal, $title:literal, $help:literal;)*) => {
         /// A kind of fault of the engine, by its stable identifier.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Code { $(#[doc = $title] $name,)* }
@@ -28,23 +28,40 @@ macro_rules! codes {
             pub fn title(self) -> &'static str {
                 match self { $(Code::$name => $title,)* }
             }
+
+            /// What to do, for `tl explain`.
+            pub fn help(self) -> &'static str {
+                match self { $(Code::$name => $help,)* }
+            }
         }
     };
 }
 
 codes! {
-    Usage = "TL0501", "an option does not have a value that can be used";
-    ModelFile = "TL0502", "a file is not a model that the engine reads";
-    InputMissing = "TL0503", "an input or output has no file";
-    InputName = "TL0504", "a file is given for a name that the graph does not have";
-    InputShape = "TL0505", "a tensor does not have the shape that the graph asks for";
-    Cases = "TL0506", "inputs and outputs do not pair up to cases";
-    Evaluation = "TL0507", "the graph has no value in this reading";
-    Write = "TL0508", "a file cannot be written";
-    NotFinite = "TL0509", "a recorded output is an infinity or NaN, which a claim over the reals cannot have";
-    Kind = "TL0510", "a file cannot hold values of this reading";
-    Corpus = "TL0511", "an entry of the corpus is malformed";
-    Read = "TL0512", "a file cannot be read";
+    Usage = "TL0501", "an option does not have a value that can be used",
+        "Options have the form that `tl COMMAND --help` shows. Tolerances are exact numbers: `1e-5`, `1/3`, `0x1p-20`.";
+    ModelFile = "TL0502", "a file is not a model that the engine reads",
+        "A model is ONNX (`.onnx`, `.onnx.gz`) or a graph file as `tl import` writes it, with exactly the parameters that its graph asks for.";
+    InputMissing = "TL0503", "an input or output has no file",
+        "Every input of the graph needs a tensor in every case: `--input NAME=FILE`. `tl import MODEL` lists inputs and outputs.";
+    InputName = "TL0504", "a file is given for a name that the graph does not have",
+        "Names are those of the graph; `tl import MODEL` lists them. A file with several tensors needs names that match.";
+    InputShape = "TL0505", "a tensor does not have the shape that the graph asks for",
+        "Shapes are exact: `[10]` is not `[1, 10]`. `--reshape` takes as many elements in another shape, row-major; `--batch` sizes an open dimension.";
+    Cases = "TL0506", "inputs and outputs do not pair up to cases",
+        "A name that is given again begins the next case. There are as many recorded outputs as inputs, or none at all.";
+    Evaluation = "TL0507", "the graph has no value in this reading",
+        "The place names the node. Over the rationals, exp and its kin have no value; over the reals, a division by zero has none.";
+    Write = "TL0508", "a file cannot be written",
+        "Files are written under a temporary name beside the target and renamed: nothing is left half-written.";
+    NotFinite = "TL0509", "a recorded output is an infinity or NaN, which a claim over the reals cannot have",
+        "`--claim exec` can state infinities and NaN: they are words of binary32 like others.";
+    Kind = "TL0510", "a file cannot hold values of this reading",
+        "npy, npz and safetensors hold binary32 values; `.json` holds exact, real and interval values as text.";
+    Corpus = "TL0511", "an entry of the corpus is malformed",
+        "Beside every certificate NAME.json stands NAME.expect: run, exit, code, stdout, stderr. `BLESS=1 tl corpus` writes it.";
+    Read = "TL0512", "a file cannot be read",
+        "Check the path and its permissions.";
 }
 
 /// Why a command stopped.

@@ -343,3 +343,15 @@ fn the_schema_is_one_json_value() {
     let ran = Folder::new().tl("schema");
     assert!(tl_kernel::cert::json::parse(ran.out.as_bytes()).is_ok() && ran.exit == 0);
 }
+
+#[test]
+fn every_code_is_explained() {
+    let folder = Folder::new();
+    for code in tl::error::Code::ALL {
+        let page = folder.tl(&format!("explain {}", code.id()));
+        assert_eq!(page.exit, 0, "{page:?}");
+        assert!(page.out.starts_with(&format!("# {}: {}\n", code.id(), code.title())), "{page:?}");
+    }
+    assert!(folder.tl("explain tl0231").out.starts_with("# TL0231: "), "the checker's codes, too");
+    assert_eq!(folder.tl("explain TL9999").exit, 3);
+}

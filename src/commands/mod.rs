@@ -51,6 +51,11 @@ enum Command {
     Generate(generate::Generate),
     /// Print the JSON Schema of certificates
     Schema,
+    /// Print the page of a diagnostic code, such as TL0231
+    Explain {
+        /// The code, of tl, tl-check or the importer
+        code: String,
+    },
 }
 
 /// Which model, and what its file leaves open.
@@ -121,6 +126,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Corpus(corpus) => corpus.run(&mut text, &mut notes),
         Command::Generate(generate) => generate.run(&mut text),
         Command::Schema => schema(&mut text),
+        Command::Explain { code } => explain(code, &mut text),
     };
     let code = result.unwrap_or_else(|error| {
         text.clear(); // half a table is no answer
@@ -135,6 +141,17 @@ fn schema(text: &mut String) -> Result<u8, Error> {
     let schema = tl_kernel::cert::schema::schema()
         .map_err(|finding| Error::new(Code::Usage, "the schema", finding.to_string()))?;
     *text += &crate::files::pretty(&schema);
+    Ok(DONE)
+}
+
+fn explain(code: &str, text: &mut String) -> Result<u8, Error> {
+    match Code::ALL.iter().find(|known| known.id().eq_ignore_ascii_case(code)) {
+        Some(known) => *text += &format!("# {}: {}\n\n{}\n", known.id(), known.title(), known.help()),
+        None => {
+            *text += tl_check::page(code)
+                .ok_or_else(|| Error::new(Code::Usage, "explain", format!("no code is called {code:?}")))?;
+        }
+    }
     Ok(DONE)
 }
 
