@@ -10,32 +10,20 @@ use std::path::PathBuf;
 
 /// The folder with the conformance data: `$TL_DATA`, or `shared/data` beside the checkout.
 pub fn data_dir() -> PathBuf {
-    std::env::var_os("TL_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
-        PathBuf::from,
-    )
+    std::env::var_os("TL_DATA")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")), PathBuf::from)
 }
 
 /// The lines of a gzipped text below the data folder but comments; `None`, with a `SKIPPED` line for `suite`, when it is absent.
 pub fn lines(suite: &str, path: &str) -> Option<Vec<String>> {
     let path = data_dir().join(path);
     let Ok(file) = File::open(&path) else {
-        println!(
-            "SKIPPED {suite}: no data at {} (set TL_DATA)",
-            path.display()
-        );
+        println!("SKIPPED {suite}: no data at {} (set TL_DATA)", path.display());
         return None;
     };
     let mut text = String::new();
-    GzDecoder::new(file)
-        .read_to_string(&mut text)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    Some(
-        text.lines()
-            .filter(|line| !line.starts_with('#'))
-            .map(str::to_owned)
-            .collect(),
-    )
+    GzDecoder::new(file).read_to_string(&mut text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Some(text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect())
 }
 
 /// Counts of one suite; a failure is kept with its operands.
@@ -63,21 +51,11 @@ impl Tally {
     /// Print the line of the suite; panic when a case failed.
     pub fn report(self, suite: &str) {
         let failed = self.failures.len();
-        println!(
-            "{suite}: {} run, {} passed, {} skipped",
-            self.run,
-            self.run - failed,
-            self.skipped
-        );
+        println!("{suite}: {} run, {} passed, {} skipped", self.run, self.run - failed, self.skipped);
         assert!(
             failed == 0,
             "{suite}: {failed} failed, first:\n{}",
-            self.failures
-                .iter()
-                .take(8)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join("\n")
+            self.failures.iter().take(8).cloned().collect::<Vec<_>>().join("\n")
         );
     }
 }

@@ -6,9 +6,7 @@
 use core_math as cr;
 use tl_kernel::context::binary32::arithmetic::{cbrt, rsqrt};
 use tl_kernel::context::binary32::word::is_nan;
-use tl_kernel::context::binary32::{
-    Elementary, Environment, Flags, Function, NanPolicy, RoundingMode, convert,
-};
+use tl_kernel::context::binary32::{Elementary, Environment, Flags, Function, NanPolicy, RoundingMode, convert};
 use tl_spec_tests::Tally;
 
 /// One word in so many is tried; odd, so that all last bits occur.
@@ -57,18 +55,11 @@ const THRESHOLDS: [u32; 21] = [
 ];
 
 fn arguments() -> impl Iterator<Item = u32> {
-    let near = THRESHOLDS
-        .into_iter()
-        .flat_map(|t| (t - 6..t + 6).flat_map(|t| [t, t | 0x8000_0000]));
+    let near = THRESHOLDS.into_iter().flat_map(|t| (t - 6..t + 6).flat_map(|t| [t, t | 0x8000_0000]));
     let powers_of_ten = (0..=10).map(|k| (10f32.powi(k)).to_bits());
     let powers_of_two = (1..255).map(|field| field << 23);
     let all = (0..=u32::MAX).step_by(STRIDE);
-    SPECIAL
-        .into_iter()
-        .chain(near)
-        .chain(powers_of_ten)
-        .chain(powers_of_two)
-        .chain(all)
+    SPECIAL.into_iter().chain(near).chain(powers_of_ten).chain(powers_of_two).chain(all)
 }
 
 /// Compare a result in every mode; `nearest` is the right one to nearest-even, `wide` the correctly rounded binary64 value.
@@ -81,10 +72,7 @@ fn check(
     evaluate: impl Fn(Environment) -> (u32, Flags),
 ) {
     for rounding in RoundingMode::ALL {
-        let env = Environment {
-            rounding,
-            nan: NanPolicy::Canonical,
-        };
+        let env = Environment { rounding, nan: NanPolicy::Canonical };
         let open = finite && (wide.is_infinite() || wide == 0.0 || f64::from(wide as f32) == wide);
         if rounding != RoundingMode::NearestEven && open {
             tally.skip();
@@ -97,25 +85,15 @@ fn check(
             convert::from_binary64(wide.to_bits(), env)
         };
         let same = found == expected || (is_nan(found) && is_nan(expected));
-        tally.check(same, || {
-            format!("{what} {rounding:?}: {found:08x}, expected {expected:08x}")
-        });
+        tally.check(same, || format!("{what} {rounding:?}: {found:08x}, expected {expected:08x}"));
     }
 }
 
 #[test]
 fn functions_of_one_argument_agree_with_core_math() {
-    let f = |function| {
-        move |elementary: &Elementary, x, env| {
-            elementary.evaluate(function, x, env).expect("decided")
-        }
-    };
-    type Case<'a> = (
-        &'a str,
-        Box<dyn Fn(&Elementary, u32, Environment) -> (u32, Flags)>,
-        fn(f32) -> f32,
-        fn(f64) -> f64,
-    );
+    let f = |function| move |elementary: &Elementary, x, env| elementary.evaluate(function, x, env).expect("decided");
+    type Case<'a> =
+        (&'a str, Box<dyn Fn(&Elementary, u32, Environment) -> (u32, Flags)>, fn(f32) -> f32, fn(f64) -> f64);
     let functions: [Case; 18] = [
         ("exp", Box::new(f(Function::Exp)), cr::expf, cr::exp),
         ("exp2", Box::new(f(Function::Exp2)), cr::exp2f, cr::exp2),
@@ -133,18 +111,8 @@ fn functions_of_one_argument_agree_with_core_math() {
         ("tanh", Box::new(f(Function::Tanh)), cr::tanhf, cr::tanh),
         ("erf", Box::new(f(Function::Erf)), cr::erff, cr::erf),
         ("erfc", Box::new(f(Function::Erfc)), cr::erfcf, cr::erfc),
-        (
-            "cbrt",
-            Box::new(|_, x, env| cbrt(x, env)),
-            cr::cbrtf,
-            cr::cbrt,
-        ),
-        (
-            "rsqrt",
-            Box::new(|_, x, env| rsqrt(x, env)),
-            cr::rsqrtf,
-            cr::rsqrt,
-        ),
+        ("cbrt", Box::new(|_, x, env| cbrt(x, env)), cr::cbrtf, cr::cbrt),
+        ("rsqrt", Box::new(|_, x, env| rsqrt(x, env)), cr::rsqrtf, cr::rsqrt),
     ];
     let elementary = Elementary::default();
     for (name, evaluate, narrow, wide) in functions {
@@ -152,14 +120,9 @@ fn functions_of_one_argument_agree_with_core_math() {
         for x in arguments() {
             let value = f32::from_bits(x);
             let what = format!("{name} {x:08x}");
-            check(
-                &mut tally,
-                &what,
-                narrow(value),
-                wide(f64::from(value)),
-                value.is_finite(),
-                |env| evaluate(&elementary, x, env),
-            );
+            check(&mut tally, &what, narrow(value), wide(f64::from(value)), value.is_finite(), |env| {
+                evaluate(&elementary, x, env)
+            });
         }
         tally.report(&format!("core-math {name}"));
     }
@@ -178,40 +141,23 @@ fn powers_agree_with_core_math() {
         0x4b80_0001,
         0x3e80_0000,
     ]);
-    let mut pairs: Vec<(u32, u32)> = special
-        .clone()
-        .flat_map(|x| special.clone().map(move |y| (x, y)))
-        .collect();
+    let mut pairs: Vec<(u32, u32)> = special.clone().flat_map(|x| special.clone().map(move |y| (x, y))).collect();
     // exact cases and ties: squares, cubes, fourth roots of small dyadic numbers, and their neighbours
     for x in 1u16..40 {
-        for y in [
-            2.0f32, 3.0, 4.0, 5.0, 7.0, 0.5, 0.25, 1.5, -1.0, -0.5, 2.5, 0.125,
-        ] {
+        for y in [2.0f32, 3.0, 4.0, 5.0, 7.0, 0.5, 0.25, 1.5, -1.0, -0.5, 2.5, 0.125] {
             let (x, square) = (f32::from(x), f32::from(x * x));
-            for x in [
-                x,
-                square,
-                -x,
-                square * 0.0625,
-                1.0 + x / 8_388_608.0,
-                4097.0 + 2.0 * x,
-            ] {
+            for x in [x, square, -x, square * 0.0625, 1.0 + x / 8_388_608.0, 4097.0 + 2.0 * x] {
                 pairs.extend([(x.to_bits(), y.to_bits()), (x.to_bits() + 1, y.to_bits())]);
             }
         }
     }
     let mut state = SEED;
     for i in 0..20_000u32 {
-        state = state
-            .wrapping_mul(0x5851_f42d_4c95_7f2d)
-            .wrapping_add(0x1405_7b7e_f767_814f);
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         let (x, y) = ((state >> 33) as u32, state as u32);
         pairs.push(match i % 4 {
             0 => (x, y),
-            1 => (
-                0x3f00_0000 | (x & 0xff_ffff),
-                0x4000_0000 | (y & 0x85ff_ffff),
-            ),
+            1 => (0x3f00_0000 | (x & 0xff_ffff), 0x4000_0000 | (y & 0x85ff_ffff)),
             2 => (x & 0x7fff_ffff, 0x3d00_0000 | (y & 0x83ff_ffff)),
             _ => (0x3f7f_0000 | (x & 0xffff), 0x4700_0000 | (y & 0x84ff_ffff)),
         });
@@ -220,14 +166,9 @@ fn powers_agree_with_core_math() {
         let (a, b) = (f32::from_bits(x), f32::from_bits(y));
         let what = format!("pow {x:08x} {y:08x}");
         let wide = cr::pow(a.into(), b.into());
-        check(
-            &mut tally,
-            &what,
-            cr::powf(a, b),
-            wide,
-            a.is_finite() && b.is_finite(),
-            |env| elementary.pow(x, y, env).expect("decided"),
-        );
+        check(&mut tally, &what, cr::powf(a, b), wide, a.is_finite() && b.is_finite(), |env| {
+            elementary.pow(x, y, env).expect("decided")
+        });
     }
     tally.report("core-math pow");
 }

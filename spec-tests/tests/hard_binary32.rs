@@ -3,9 +3,7 @@
 //! The data have four modes; to nearest with ties away is compared with ties to even, from which it differs only at a tie (exp2 has one).
 
 use tl_kernel::context::binary32::arithmetic::{cbrt, rsqrt};
-use tl_kernel::context::binary32::{
-    Elementary, Environment, Flags, Function, NanPolicy, RoundingMode,
-};
+use tl_kernel::context::binary32::{Elementary, Environment, Flags, Function, NanPolicy, RoundingMode};
 use tl_spec_tests::{Tally, lines};
 
 type Evaluate = fn(&Elementary, u32, Environment) -> (u32, Flags);
@@ -14,11 +12,7 @@ type Evaluate = fn(&Elementary, u32, Environment) -> (u32, Flags);
 fn the_hardest_arguments_round_as_mpfr_rounds_them() {
     macro_rules! elementary {
         ($function:ident) => {
-            |elementary, x, env| {
-                elementary
-                    .evaluate(Function::$function, x, env)
-                    .expect("decided")
-            }
+            |elementary, x, env| elementary.evaluate(Function::$function, x, env).expect("decided")
         };
     }
     let functions: [(&str, Evaluate); 14] = [
@@ -40,10 +34,7 @@ fn the_hardest_arguments_round_as_mpfr_rounds_them() {
     let elementary = Elementary::default();
     for (name, evaluate) in functions {
         let suite = format!("hard {name}");
-        let Some(lines) = lines(
-            "hard_binary32",
-            &format!("arith/hard_binary32/hard_{name}.txt.gz"),
-        ) else {
+        let Some(lines) = lines("hard_binary32", &format!("arith/hard_binary32/hard_{name}.txt.gz")) else {
             return;
         };
         let mut tally = Tally::default();
@@ -62,10 +53,7 @@ fn the_hardest_arguments_round_as_mpfr_rounds_them() {
                     tally.skip();
                     continue;
                 }
-                let env = Environment {
-                    rounding,
-                    nan: NanPolicy::Canonical,
-                };
+                let env = Environment { rounding, nan: NanPolicy::Canonical };
                 let (found, flags) = evaluate(&elementary, word(0), env);
                 let inexact = flags.bits() & Flags::INEXACT.bits() != 0;
                 tally.check(found == word(column) && inexact, || {

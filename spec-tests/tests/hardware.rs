@@ -5,9 +5,7 @@
 
 use tl_kernel::context::binary32::arithmetic::{add, div, fma, mul, rem, sqrt, sub};
 use tl_kernel::context::binary32::compare::{Comparison, compare};
-use tl_kernel::context::binary32::schedule::{
-    Accumulate, BiasPosition, Combine, Order, Schedule, Start,
-};
+use tl_kernel::context::binary32::schedule::{Accumulate, BiasPosition, Combine, Order, Schedule, Start};
 use tl_kernel::context::binary32::word::is_nan;
 use tl_kernel::context::binary32::{Environment, convert};
 use tl_spec_tests::Tally;
@@ -74,11 +72,7 @@ fn the_model_computes_what_the_processor_computes() {
             ("div", div(x, y, env), a / b),
             ("sqrt", sqrt(x, env), a.sqrt()),
             ("fma", fma(x, y, z, env), a.mul_add(b, c)),
-            (
-                "round_to_integral",
-                convert::round_to_integral(x, env),
-                a.round_ties_even(),
-            ),
+            ("round_to_integral", convert::round_to_integral(x, env), a.round_ties_even()),
             (
                 "from_binary64",
                 convert::from_binary64((f64::from(a) * f64::from(b)).to_bits(), env),
@@ -91,29 +85,19 @@ fn the_model_computes_what_the_processor_computes() {
             ),
         ] {
             tally.check(same(model.0, hardware), || {
-                format!(
-                    "{name} {x:08x} {y:08x} {z:08x}: {:08x}, processor {:08x}",
-                    model.0,
-                    hardware.to_bits()
-                )
+                format!("{name} {x:08x} {y:08x} {z:08x}: {:08x}, processor {:08x}", model.0, hardware.to_bits())
             });
         }
         let wide = convert::to_binary64(x, env).0;
-        tally.check(wide == f64::from(a).to_bits() || a.is_nan(), || {
-            format!("to_binary64 {x:08x}")
-        });
+        tally.check(wide == f64::from(a).to_bits() || a.is_nan(), || format!("to_binary64 {x:08x}"));
         let order = compare(x, y, Comparison::Quiet).0;
-        tally.check(order == a.partial_cmp(&b), || {
-            format!("compare {x:08x} {y:08x}")
-        });
+        tally.check(order == a.partial_cmp(&b), || format!("compare {x:08x} {y:08x}"));
         // |x rem y| ≤ |y|/2, and x − (x rem y) is a multiple of y: checked where the quotient is small enough for binary64 to be exact.
         let r = f64::from(f32::from_bits(rem(x, y, env).0));
         let (a, b) = (f64::from(a), f64::from(b));
         if (a / b).abs() < 16_777_216.0 && b.is_normal() {
             let n = ((a - r) / b).round();
-            tally.check(2.0 * r.abs() <= b.abs() && n.mul_add(b, r) == a, || {
-                format!("rem {x:08x} {y:08x}")
-            });
+            tally.check(2.0 * r.abs() <= b.abs() && n.mul_add(b, r) == a, || format!("rem {x:08x} {y:08x}"));
         }
     }
     tally.report("processor");
@@ -167,35 +151,17 @@ fn one_schedule_gives_the_same_bits_on_the_model_and_on_the_processor() {
         let orders = [
             Order::Sequential,
             Order::Pairwise { leaf: 8 },
-            Order::Lanes {
-                width: 8,
-                combine: Combine::Halving,
-            },
-            Order::Lanes {
-                width: 16,
-                combine: Combine::Adjacent,
-            },
-            Order::Blocks {
-                size: 256,
-                inner: Box::new(Order::Lanes {
-                    width: 4,
-                    combine: Combine::Sequential,
-                }),
-            },
+            Order::Lanes { width: 8, combine: Combine::Halving },
+            Order::Lanes { width: 16, combine: Combine::Adjacent },
+            Order::Blocks { size: 256, inner: Box::new(Order::Lanes { width: 4, combine: Combine::Sequential }) },
         ];
         for order in orders {
             for fma in [false, true] {
                 for position in [BiasPosition::First, BiasPosition::Last] {
                     for start in [Start::FirstTerm, Start::Zero] {
-                        let schedule = Schedule {
-                            order: order.clone(),
-                            fma,
-                            start,
-                            bias: position,
-                        };
+                        let schedule = Schedule { order: order.clone(), fma, start, bias: position };
                         let model = schedule.reduce(n, Some(bias), &Model(&x, &y));
-                        let processor =
-                            schedule.reduce(n, Some(f32::from_bits(bias)), &Processor(&x, &y));
+                        let processor = schedule.reduce(n, Some(f32::from_bits(bias)), &Processor(&x, &y));
                         tally.check(model == processor.clone().map(f32::to_bits), || {
                             format!("{schedule:?} {n}: {model:x?}, processor {processor:?}")
                         });

@@ -96,14 +96,10 @@ fn check_line(tally: &mut Tally, name: &str, line: &str) {
         }
         let expected = hex(if result == "=" { first } else { result });
         let rounding = modes.next().expect("five modes at most");
-        let env = Environment {
-            rounding,
-            nan: NanPolicy::PropagateX86,
-        };
+        let env = Environment { rounding, nan: NanPolicy::PropagateX86 };
         let (value, raised) = evaluate(name, &operands, env);
         let same = value.is_none_or(|value| {
-            value == expected
-                || (is_zero_times_infinity_plus_nan(&operands) && both_nan(value, expected))
+            value == expected || (is_zero_times_infinity_plus_nan(&operands) && both_nan(value, expected))
         });
         let passed = same && u64::from(raised.bits()) == hex(flags);
         tally.check(passed, || {
@@ -202,14 +198,10 @@ fn ibm_fpgen_agrees_where_no_trap_is_enabled() {
             "rup" => RoundingMode::Up,
             other => panic!("no rounding mode {other}"),
         };
-        let env = Environment {
-            rounding,
-            nan: NanPolicy::Canonical,
-        };
+        let env = Environment { rounding, nan: NanPolicy::Canonical };
         let operands: Vec<u64> = fields[3..arrow].iter().map(|f| fpgen_word(f)).collect();
         // maxnum and minnum of 2008 turn a signalling NaN into a NaN and leave the sign of equal zeros open.
-        let open = operands.iter().any(|&x| is_signaling(x as u32))
-            || operands.iter().all(|&x| is_zero(x as u32));
+        let open = operands.iter().any(|&x| is_signaling(x as u32)) || operands.iter().all(|&x| is_zero(x as u32));
         let (value, raised) = match name {
             _ if traps != "." => {
                 tally.skip();
@@ -254,16 +246,14 @@ fn ibm_fpgen_agrees_where_no_trap_is_enabled() {
             format!("{line}: found {value:x?}:{:02x}", raised.bits())
         });
     }
-    println!(
-        "fpgen: {errata} lines corrected for a missing invalid flag, {least_normal} with open underflow"
-    );
+    println!("fpgen: {errata} lines corrected for a missing invalid flag, {least_normal} with open underflow");
     tally.report("fpgen");
 }
 
 fn belongs(predicate: &str, class: Class) -> bool {
     use Class::{
-        NegativeInfinity, NegativeNormal, NegativeSubnormal, NegativeZero, PositiveInfinity,
-        PositiveNormal, PositiveSubnormal, PositiveZero, QuietNan, SignalingNan,
+        NegativeInfinity, NegativeNormal, NegativeSubnormal, NegativeZero, PositiveInfinity, PositiveNormal,
+        PositiveSubnormal, PositiveZero, QuietNan, SignalingNan,
     };
     let nan = matches!(class, QuietNan | SignalingNan);
     let infinite = matches!(class, NegativeInfinity | PositiveInfinity);

@@ -4,9 +4,10 @@ use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use tl_kernel::Limits;
 
-/// Decide certificates about neural networks: ACCEPTED (exit 0), REJECTED (1), DECLINED (2); 3 is usage or a file that cannot be read.
+/// Decide certificates about neural networks: ACCEPTED (exit 0), REJECTED (1), DECLINED (2); 3 is usage or a file that
+/// cannot be read.
 #[derive(Debug, Parser)]
-#[command(name = "tl-check", version, about, max_term_width = 110)]
+#[command(name = "tl-check", version, max_term_width = 110)]
 pub(crate) struct Arguments {
     /// Certificates, or folders that are searched for .json files
     #[arg(required_unless_present_any = ["explain", "print_assumptions"])]

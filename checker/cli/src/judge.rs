@@ -1,27 +1,48 @@
 //! One certificate from its path to its verdict: bytes → certificate → obligations → verdict.
 
-use crate::files::{Trouble, read_beside, read_certificate};
+use crate::files::{Trouble, read_beside, read_certificate, read_model};
 use crate::{ACCEPTED, DECLINED, REJECTED, TROUBLE};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tl_import::ImportOptions;
+use tl_import::{ImportError, ImportOptions, Model};
+use tl_kernel::cert::digest::Digest;
 use tl_kernel::diagnostic::Code;
-use tl_kernel::{
-    Certificate, Diagnostic, Limits, Verdict, conclude, decode, discharge, obligations, refuse,
-};
+use tl_kernel::{Certificate, Diagnostic, Limits, Verdict, conclude, decode, discharge, obligations, refuse};
 
 /// How certificates are judged.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Settings {
     /// Limits of the kernel.
     pub limits: Limits,
-    /// The model file that the sentence is to speak of.
-    pub model: Option<PathBuf>,
-    /// Size of a symbolic batch dimension of the model.
-    pub batch: usize,
+    /// The model that the sentence is to speak of.
+    pub model: Option<NamedModel>,
     /// Threads.
     pub jobs: usize,
+}
+
+/// A model as imported from the very bytes that the digest is taken of.
+#[derive(Debug)]
+pub struct NamedModel {
+    name: String,
+    digest: Digest,
+    model: Model,
+}
+
+impl NamedModel {
+    /// Imports the file, its open first dimension fixed to `batch`.
+    pub fn import(path: &Path, batch: usize) -> Result<Self, Trouble> {
+        let options = ImportOptions { batch, ..ImportOptions::default() };
+        let bytes = read_model(path, options.limit)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let refused = |error: ImportError| {
+            let message = error.place().in_words(error.title());
+            Trouble { code: error.code(), path: path.into(), message }
+        };
+        let model = tl_import::import_onnx_bytes(&bytes, Some(folder), &options).map_err(refused)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(NamedModel { name, digest: Digest::of(&bytes), model })
+    }
 }
 
 /// What became of a certificate.
@@ -30,7 +51,7 @@ pub enum Judged {
     /// The kernel reached a verdict; the text is what `--model` adds to an accepted sentence.
     Verdict(Verdict, String),
     /// There was nothing to judge.
-    Trouble(String),
+    Trouble(Trouble),
 }
 
 impl Judged {
@@ -50,29 +71,15 @@ pub fn judge(path: &Path, settings: &Settings) -> Judged {
     let limits = &settings.limits;
     let certificate = match load(path, limits) {
         Ok(certificate) => certificate,
-        Err(Stop::Finding(finding)) => {
-            return Judged::Verdict(refuse(vec![*finding]), String::new());
-        }
-        Err(Stop::Trouble(trouble)) => return Judged::Trouble(trouble.to_string()),
+        Err(Stop::Finding(finding)) => return Judged::Verdict(refuse(vec![*finding]), String::new()),
+        Err(Stop::Trouble(trouble)) => return Judged::Trouble(trouble),
     };
     let mut about = String::new();
-    if let Some(model) = &settings.model {
-        let options = ImportOptions {
-            batch: settings.batch,
-            ..ImportOptions::default()
-        };
-        let imported = match tl_import::import_onnx(model, &options) {
-            Ok(imported) => imported,
-            Err(error) => return Judged::Trouble(error.to_string()),
-        };
-        if let Err(finding) = certificate.is_about(&imported.graph, &imported.parameters) {
+    if let Some(NamedModel { name, digest, model }) = &settings.model {
+        if let Err(finding) = certificate.is_about(&model.graph, &model.parameters) {
             return Judged::Verdict(refuse(vec![finding]), String::new());
         }
-        let name = model.file_name().unwrap_or_default().to_string_lossy();
-        about = format!(
-            ", which is the model {name} (sha256:{}) as tl-import reads it",
-            imported.file_digest
-        );
+        about = format!(", which is the model {name} ({digest:?}) as tl-import reads it");
     }
     Judged::Verdict(decide(&certificate, limits, settings.jobs), about)
 }
@@ -114,27 +121,24 @@ fn decide(certificate: &Certificate, limits: &Limits, jobs: usize) -> Verdict {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut results = Vec::new();
-        while let Some(&obligation) = obligations.get(next.fetch_add(1, Ordering::Relaxed)) {
-            results.push(discharge(certificate, obligation, limits));
+        loop {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&obligation) = obligations.get(turn) else {
+                return results;
+            };
+            results.push((turn, discharge(certificate, obligation, limits)));
         }
-        results
     };
-    let results = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..jobs.min(obligations.len()))
-            .map(|_| scope.spawn(work))
-            .collect();
+    let mut results = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..jobs.min(obligations.len())).map(|_| scope.spawn(work)).collect();
         let mut results = work();
         for helper in helpers {
-            let lost = || {
-                vec![Err(Diagnostic::new(
-                    Code::Internal,
-                    "",
-                    "a thread ended without a result",
-                ))]
-            };
+            let lost = || vec![(0, Err(Diagnostic::new(Code::Internal, "", "a thread ended without a result")))];
             results.extend(helper.join().unwrap_or_else(|_| lost()));
         }
         results
     });
-    conclude(certificate, results)
+    // Whichever thread was first, findings and facts stand in the order of the obligations.
+    results.sort_by_key(|(turn, _)| *turn);
+    conclude(certificate, results.into_iter().map(|(_, result)| result).collect())
 }

@@ -11,7 +11,8 @@ mod judge;
 mod render;
 
 pub use explain::page;
-pub use judge::{Judged, Settings, judge};
+pub use files::Trouble;
+pub use judge::{Judged, NamedModel, Settings, judge};
 
 use args::{Arguments, Format};
 use clap::Parser;
@@ -28,26 +29,14 @@ pub const DECLINED: u8 = 2;
 pub const TROUBLE: u8 = 3;
 
 /// Runs the command with these arguments (the first is the command's name) and returns the exit code.
-pub fn run(
-    arguments: impl IntoIterator<Item = std::ffi::OsString>,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> u8 {
+pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     match Arguments::try_parse_from(arguments) {
         // A reader that has gone away does not change a verdict that was reached, but nothing was told: trouble.
         Ok(arguments) => perform(&arguments, out, err).unwrap_or(TROUBLE),
         Err(error) => {
             let text = error.render();
-            let told = if error.use_stderr() {
-                write!(err, "{text}")
-            } else {
-                write!(out, "{text}")
-            };
-            if error.use_stderr() || told.is_err() {
-                TROUBLE
-            } else {
-                ACCEPTED
-            }
+            let told = if error.use_stderr() { write!(err, "{text}") } else { write!(out, "{text}") };
+            if error.use_stderr() || told.is_err() { TROUBLE } else { ACCEPTED }
         }
     }
 }
@@ -62,27 +51,21 @@ fn perform(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> s
     if arguments.print_assumptions {
         return write!(out, "{}", assumptions::TEXT).map(|()| ACCEPTED);
     }
-    let (paths, mut code) = match files::certificates(&arguments.paths) {
-        Ok(paths) => (paths, ACCEPTED),
-        Err(error) => {
-            writeln!(err, "{error}")?;
-            return Ok(TROUBLE);
-        }
+    let model = match arguments.model.as_ref().map(|path| NamedModel::import(path, arguments.batch)).transpose() {
+        Ok(model) => model,
+        Err(trouble) => return writeln!(err, "{trouble}").map(|()| TROUBLE),
     };
-    let settings = Settings {
-        limits: arguments.limits(),
-        model: arguments.model.clone(),
-        batch: arguments.batch,
-        jobs: arguments.jobs,
-    };
-    let mut judged = Vec::new();
-    for path in &paths {
-        let result = judge(path, &settings);
+    let settings = Settings { limits: arguments.limits(), model, jobs: arguments.jobs };
+    let (mut code, mut judged) = (ACCEPTED, Vec::new());
+    for found in files::certificates(&arguments.paths) {
+        let (path, result) = match found {
+            Ok(path) => (path.clone(), judge(&path, &settings)),
+            Err(trouble) => (trouble.path.clone(), Judged::Trouble(trouble)),
+        };
         code = worse(code, result.exit_code());
-        if matches!(arguments.format, Format::Human) {
-            render::human(path, &result, out, err)?;
-        } else {
-            judged.push((path.clone(), result));
+        match arguments.format {
+            Format::Human => render::human(&path, &result, out, err)?,
+            Format::Json => judged.push((path, result)),
         }
     }
     if matches!(arguments.format, Format::Json) {
@@ -93,11 +76,7 @@ fn perform(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> s
 
 /// The worse of two exit codes: trouble, then rejected, then declined.
 fn worse(a: u8, b: u8) -> u8 {
-    let rank = |code| {
-        [ACCEPTED, DECLINED, REJECTED, TROUBLE]
-            .iter()
-            .position(|&c| c == code)
-    };
+    let rank = |code| [ACCEPTED, DECLINED, REJECTED, TROUBLE].iter().position(|&c| c == code);
     if rank(a) >= rank(b) { a } else { b }
 }
 

@@ -149,13 +149,6 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     /// One line for logs and tests; the renderings live in the shell.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} at {:?}: {}",
-            self.code.id(),
-            self.code.title(),
-            self.pointer,
-            self.message
-        )
+        write!(f, "{}: {} at {:?}: {}", self.code.id(), self.code.title(), self.pointer, self.message)
     }
 }

@@ -5,16 +5,10 @@
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use tl_kernel::context::binary32::arithmetic::{add, div, fma, mul, rem, sqrt};
-use tl_kernel::context::binary32::compare::{
-    Comparison, compare, maximum, maximum_number, minimum, minimum_number,
-};
+use tl_kernel::context::binary32::compare::{Comparison, compare, maximum, maximum_number, minimum, minimum_number};
 use tl_kernel::context::binary32::schedule::{BiasPosition, Order};
-use tl_kernel::context::binary32::word::{
-    Class, classify, copysign, next_down, next_up, round_dyadic, round_exact,
-};
-use tl_kernel::context::binary32::{
-    Binary32, Environment, Flags, NanPolicy, RoundingMode, Schedule, convert,
-};
+use tl_kernel::context::binary32::word::{Class, classify, copysign, next_down, next_up, round_dyadic, round_exact};
+use tl_kernel::context::binary32::{Binary32, Environment, Flags, NanPolicy, RoundingMode, Schedule, convert};
 use tl_kernel::context::{Context, PADDING, Rows};
 use tl_kernel::number::{Dyadic, Exact};
 
@@ -25,17 +19,12 @@ const SNAN: u32 = 0x7f80_0001;
 const MINUS: u32 = 0x8000_0000;
 
 fn in_mode(rounding: RoundingMode) -> Environment {
-    Environment {
-        rounding,
-        nan: NanPolicy::Canonical,
-    }
+    Environment { rounding, nan: NanPolicy::Canonical }
 }
 
 /// Knuth's MMIX generator; the seed is listed with each use.
 fn random(state: &mut u64) -> u64 {
-    *state = state
-        .wrapping_mul(6_364_136_223_846_793_005)
-        .wrapping_add(1_442_695_040_888_963_407);
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *state >> 16
 }
 
@@ -47,11 +36,7 @@ fn by_definition(value: &BigRational, rounding: RoundingMode) -> u32 {
     let (mut below, mut above) = (0u32, 0x7f7f_ffff);
     while above - below > 1 {
         let middle = below + (above - below) / 2;
-        if number(middle) <= size {
-            below = middle
-        } else {
-            above = middle
-        }
+        if number(middle) <= size { below = middle } else { above = middle }
     }
     let exact = number(below) == size;
     let twice = &size + &size;
@@ -59,15 +44,11 @@ fn by_definition(value: &BigRational, rounding: RoundingMode) -> u32 {
         RoundingMode::TowardZero => false,
         RoundingMode::Down => negative,
         RoundingMode::Up => !negative,
-        RoundingMode::NearestEven | RoundingMode::NearestAway => {
-            match twice.cmp(&(number(below) + number(above))) {
-                std::cmp::Ordering::Less => false,
-                std::cmp::Ordering::Greater => true,
-                std::cmp::Ordering::Equal => {
-                    rounding == RoundingMode::NearestAway || below % 2 == 1
-                }
-            }
-        }
+        RoundingMode::NearestEven | RoundingMode::NearestAway => match twice.cmp(&(number(below) + number(above))) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Greater => true,
+            std::cmp::Ordering::Equal => rounding == RoundingMode::NearestAway || below % 2 == 1,
+        },
     };
     let magnitude = if !exact && to_upper { above } else { below };
     magnitude | if negative { MINUS } else { 0 }
@@ -77,40 +58,24 @@ fn by_definition(value: &BigRational, rounding: RoundingMode) -> u32 {
 fn rational_and_dyadic_numbers_round_to_the_neighbour_that_the_mode_names() {
     let mut state = 0x5eed_0001;
     for _ in 0..400 {
-        let (p, q) = (
-            random(&mut state) as i64 >> 20,
-            (random(&mut state) >> 25) as i64 + 1,
-        );
+        let (p, q) = (random(&mut state) as i64 >> 20, (random(&mut state) >> 25) as i64 + 1);
         let scale = (random(&mut state) % 200) as i32 - 160;
         let shifted = |bits: i32| BigInt::from(1) << bits.max(0);
         let sign = if p % 2 == 0 { -1 } else { 1 };
-        let fraction = BigRational::new(
-            BigInt::from(sign * (p + 1)) * shifted(scale),
-            BigInt::from(q) * shifted(-scale),
-        );
-        let midpoint = Dyadic::new(
-            BigInt::from(sign * (((p & 0xff_ffff) << 1) | 1)),
-            i64::from(scale.min(60)),
-        );
+        let fraction =
+            BigRational::new(BigInt::from(sign * (p + 1)) * shifted(scale), BigInt::from(q) * shifted(-scale));
+        let midpoint = Dyadic::new(BigInt::from(sign * (((p & 0xff_ffff) << 1) | 1)), i64::from(scale.min(60)));
         for rounding in RoundingMode::ALL {
             let text = format!("{}/{}", fraction.numer(), fraction.denom());
             let exact = Exact::parse(&text).expect("a fraction");
-            assert_eq!(
-                round_exact(&exact, rounding).0,
-                by_definition(&fraction, rounding),
-                "{text} {rounding:?}"
-            );
+            assert_eq!(round_exact(&exact, rounding).0, by_definition(&fraction, rounding), "{text} {rounding:?}");
             for bits in [0, 100] {
                 // the same number with a long tail of zeros, and one unit beside it
                 let wide = midpoint.mantissa() << bits;
                 for beside in [-1, 0, 1] {
                     let number = Dyadic::new(&wide + beside, midpoint.exponent() - bits);
                     let expected = by_definition(&number.to_rational(), rounding);
-                    assert_eq!(
-                        round_dyadic(&number, rounding).0,
-                        expected,
-                        "{number:?} {rounding:?}"
-                    );
+                    assert_eq!(round_dyadic(&number, rounding).0, expected, "{number:?} {rounding:?}");
                 }
             }
         }
@@ -124,10 +89,7 @@ fn rational_and_dyadic_numbers_round_to_the_neighbour_that_the_mode_names() {
 #[test]
 fn nan_results_follow_their_policy() {
     let (first, second, default) = (0x7fa1_2345, 0xffc0_0042, 0xffc0_0000);
-    let x86 = Environment {
-        rounding: RoundingMode::NearestEven,
-        nan: NanPolicy::PropagateX86,
-    };
+    let x86 = Environment { rounding: RoundingMode::NearestEven, nan: NanPolicy::PropagateX86 };
     let canonical = Environment::default();
     for (result, expected) in [
         (add(first, second, x86), (0x7fe1_2345, Flags::INVALID)),
@@ -139,14 +101,8 @@ fn nan_results_follow_their_policy() {
         (add(first, ONE, canonical), (NAN, Flags::INVALID)),
         (rem(ONE, second, canonical), (NAN, Flags::NONE)),
         (sqrt(MINUS | 1, canonical), (NAN, Flags::INVALID)),
-        (
-            convert::from_binary64(0xfff4_0000_0000_0001, x86),
-            (0xffe0_0000, Flags::INVALID),
-        ),
-        (
-            convert::from_binary64(0xfff4_0000_0000_0001, canonical),
-            (NAN, Flags::INVALID),
-        ),
+        (convert::from_binary64(0xfff4_0000_0000_0001, x86), (0xffe0_0000, Flags::INVALID)),
+        (convert::from_binary64(0xfff4_0000_0000_0001, canonical), (NAN, Flags::INVALID)),
     ] {
         assert_eq!(result, expected);
     }
@@ -155,12 +111,7 @@ fn nan_results_follow_their_policy() {
 #[test]
 fn extrema_order_zeros_and_treat_nan_by_their_names() {
     let env = Environment::default();
-    for (greater, smaller) in [
-        (0, MINUS),
-        (ONE, MINUS | ONE),
-        (INF, 0x7f7f_ffff),
-        (MINUS, MINUS | 1),
-    ] {
+    for (greater, smaller) in [(0, MINUS), (ONE, MINUS | ONE), (INF, 0x7f7f_ffff), (MINUS, MINUS | 1)] {
         for (x, y) in [(greater, smaller), (smaller, greater)] {
             for f in [maximum, maximum_number] {
                 assert_eq!(f(x, y, env), (greater, Flags::NONE), "{x:08x} {y:08x}");
@@ -176,10 +127,7 @@ fn extrema_order_zeros_and_treat_nan_by_their_names() {
     assert_eq!(minimum_number(ONE, SNAN, env), (ONE, Flags::INVALID));
     assert_eq!(minimum_number(NAN, SNAN, env), (NAN, Flags::INVALID));
     assert_eq!(compare(NAN, ONE, Comparison::Quiet), (None, Flags::NONE));
-    assert_eq!(
-        compare(NAN, ONE, Comparison::Signaling),
-        (None, Flags::INVALID)
-    );
+    assert_eq!(compare(NAN, ONE, Comparison::Signaling), (None, Flags::INVALID));
 }
 
 #[test]
@@ -195,27 +143,12 @@ fn neighbours_signs_and_classes_are_those_of_the_word() {
         (0x007f_ffff, 0x0080_0000),
     ] {
         assert_eq!(next_up(x, env), (up, Flags::NONE), "{x:08x}");
-        assert_eq!(
-            next_down(x ^ MINUS, env),
-            (up ^ MINUS, Flags::NONE),
-            "{x:08x}"
-        );
+        assert_eq!(next_down(x ^ MINUS, env), (up ^ MINUS, Flags::NONE), "{x:08x}");
     }
     assert_eq!(next_down(SNAN, env), (NAN, Flags::INVALID));
     assert_eq!(copysign(NAN, MINUS), NAN | MINUS);
-    let classes = [
-        SNAN,
-        NAN,
-        MINUS | INF,
-        MINUS | ONE,
-        MINUS | 1,
-        MINUS,
-        0,
-        0x007f_ffff,
-        0x0080_0000,
-        INF,
-    ]
-    .map(classify);
+    let classes =
+        [SNAN, NAN, MINUS | INF, MINUS | ONE, MINUS | 1, MINUS, 0, 0x007f_ffff, 0x0080_0000, INF].map(classify);
     assert_eq!(
         classes,
         [
@@ -236,32 +169,13 @@ fn neighbours_signs_and_classes_are_those_of_the_word() {
 #[test]
 fn conversions_to_integers_have_no_value_outside_their_range() {
     let env = in_mode(RoundingMode::TowardZero);
-    assert_eq!(
-        convert::to_integer::<u32>(0xbf7f_ffff, env),
-        (Some(0), Flags::INEXACT)
-    );
-    assert_eq!(
-        convert::to_integer::<u32>(0xbf80_0000, env),
-        (None, Flags::INVALID)
-    );
-    assert_eq!(
-        convert::to_integer::<i64>(0xdf00_0000, env),
-        (Some(i64::MIN), Flags::NONE)
-    );
-    assert_eq!(
-        convert::to_integer::<i64>(0x5f00_0000, env),
-        (None, Flags::INVALID)
-    );
-    assert_eq!(
-        convert::to_integer::<u64>(0x5f7f_ffff, env),
-        (Some(0xffff_ff00_0000_0000), Flags::NONE)
-    );
+    assert_eq!(convert::to_integer::<u32>(0xbf7f_ffff, env), (Some(0), Flags::INEXACT));
+    assert_eq!(convert::to_integer::<u32>(0xbf80_0000, env), (None, Flags::INVALID));
+    assert_eq!(convert::to_integer::<i64>(0xdf00_0000, env), (Some(i64::MIN), Flags::NONE));
+    assert_eq!(convert::to_integer::<i64>(0x5f00_0000, env), (None, Flags::INVALID));
+    assert_eq!(convert::to_integer::<u64>(0x5f7f_ffff, env), (Some(0xffff_ff00_0000_0000), Flags::NONE));
     for x in [0x5f80_0000, 0x7f7f_ffff, INF, NAN, SNAN] {
-        assert_eq!(
-            convert::to_integer::<u64>(x, env),
-            (None, Flags::INVALID),
-            "{x:08x}"
-        );
+        assert_eq!(convert::to_integer::<u64>(x, env), (None, Flags::INVALID), "{x:08x}");
     }
 }
 
@@ -276,19 +190,13 @@ fn the_reading_rounds_constants_once_and_adds_in_its_schedule() {
         (RoundingMode::NearestAway, 0x4049_0fdb, 0x3eaa_aaab),
     ] {
         let reading = Binary32::new(in_mode(rounding), Schedule::default());
-        assert_eq!(
-            (reading.pi(), reading.constant(&third)),
-            (Ok(pi), Ok(constant))
-        );
+        assert_eq!((reading.pi(), reading.constant(&third)), (Ok(pi), Ok(constant)));
     }
     // 2^24 + 1 + 1 is 2^24 from the left and 2^24 + 2 from the right
     let terms = [0x4b80_0000, ONE, ONE];
     let left = Binary32::default();
     let pairs = vec![(1, 2), (0, 3)];
-    let right = Binary32::new(
-        Environment::default(),
-        Schedule::new(Order::Tree { pairs }, false, BiasPosition::Last),
-    );
+    let right = Binary32::new(Environment::default(), Schedule::new(Order::Tree { pairs }, false, BiasPosition::Last));
     assert_eq!(left.sum(&terms), Ok(0x4b80_0000));
     assert_eq!(right.sum(&terms), Ok(0x4b80_0001));
     assert_eq!(left.sum(&[]), Ok(0));
@@ -297,16 +205,10 @@ fn the_reading_rounds_constants_once_and_adds_in_its_schedule() {
     let pool = [ONE];
     let rows = |index: &[u32]| Rows::gathered(&pool, 1, 3, index.to_vec()).expect("inside");
     let (x, y) = (rows(&[0, 0, PADDING]), rows(&[0, 0, 0]));
-    for (position, expected) in [
-        (BiasPosition::First, 0x4b80_0000),
-        (BiasPosition::Last, 0x4b80_0001),
-    ] {
+    for (position, expected) in [(BiasPosition::First, 0x4b80_0000), (BiasPosition::Last, 0x4b80_0001)] {
         let schedule = Schedule::new(Order::Sequential, true, position);
         let reading = Binary32::new(Environment::default(), schedule);
-        assert_eq!(
-            reading.dots(&x, &y, Some(&[0x4b80_0000])),
-            Ok(vec![expected])
-        );
+        assert_eq!(reading.dots(&x, &y, Some(&[0x4b80_0000])), Ok(vec![expected]));
     }
     // arithmetic never fails
     assert_eq!(left.div(&ONE, &0), Ok(INF));

@@ -2,9 +2,7 @@
 
 use tl_kernel::context::binary32::arithmetic::{cbrt, rsqrt, sqrt};
 use tl_kernel::context::binary32::word::round_dyadic;
-use tl_kernel::context::binary32::{
-    Elementary, Environment, Flags, Function, NanPolicy, RoundingMode,
-};
+use tl_kernel::context::binary32::{Elementary, Environment, Flags, Function, NanPolicy, RoundingMode};
 use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, EvalError};
 
@@ -15,10 +13,7 @@ const SNAN: u32 = 0x7f80_0001;
 const MINUS: u32 = 0x8000_0000;
 
 fn in_mode(rounding: RoundingMode) -> Environment {
-    Environment {
-        rounding,
-        nan: NanPolicy::Canonical,
-    }
+    Environment { rounding, nan: NanPolicy::Canonical }
 }
 
 #[test]
@@ -61,11 +56,7 @@ fn special_values_are_those_of_the_standard() {
         (Exp, NAN, NAN, none),
         (Exp, SNAN, NAN, Flags::INVALID),
     ] {
-        assert_eq!(
-            elementary.evaluate(f, x, env),
-            Ok((expected, flags)),
-            "{f:?} {x:08x}"
-        );
+        assert_eq!(elementary.evaluate(f, x, env), Ok((expected, flags)), "{f:?} {x:08x}");
     }
     assert_eq!(rsqrt(MINUS, env), (MINUS | INF, Flags::DIVIDE_BY_ZERO));
     assert_eq!(rsqrt(MINUS | ONE, env), (NAN, Flags::INVALID));
@@ -117,26 +108,15 @@ fn pow_follows_the_table_of_9_2_1() {
         (0x4280_0000, MINUS | HALF, 0x3e00_0000, none),
         (0x4b80_0001, TWO, 0x5780_0002, Flags::INEXACT),
     ] {
-        assert_eq!(
-            elementary.pow(x, y, Environment::default()),
-            Ok((expected, flags)),
-            "{x:08x} {y:08x}"
-        );
+        assert_eq!(elementary.pow(x, y, Environment::default()), Ok((expected, flags)), "{x:08x} {y:08x}");
     }
 }
 
 /// The rounding of an enclosure at 1024 bits, if both ends agree; shares only `round_dyadic` with the evaluator.
 fn enclosed(ball: &Ball, rounding: RoundingMode) -> Option<(u32, Flags)> {
-    let (lower, upper) = (
-        round_dyadic(&ball.lower(), rounding),
-        round_dyadic(&ball.upper(), rounding),
-    );
+    let (lower, upper) = (round_dyadic(&ball.lower(), rounding), round_dyadic(&ball.upper(), rounding));
     let inexact = |flags: Flags| {
-        if ball.is_exact() {
-            flags
-        } else {
-            flags | Flags::INEXACT
-        }
+        if ball.is_exact() { flags } else { flags | Flags::INEXACT }
     };
     let (a, b) = ((lower.0, inexact(lower.1)), (upper.0, inexact(upper.1)));
     (a == b).then_some(a)
@@ -219,16 +199,7 @@ fn inequalities_decide_as_the_evaluation_does() {
 fn powers_near_one_and_out_of_range_decide_as_the_evaluation_does() {
     let real = Real::new(1024);
     let elementary = Elementary::default();
-    for x in [
-        1,
-        0x0080_0000,
-        0x3f00_0000,
-        0x4000_0000,
-        0x3f7f_ffff,
-        0x3f80_0001,
-        0x3fc0_0000,
-        0x7f7f_ffff,
-    ] {
+    for x in [1, 0x0080_0000, 0x3f00_0000, 0x4000_0000, 0x3f7f_ffff, 0x3f80_0001, 0x3fc0_0000, 0x7f7f_ffff] {
         for y in [
             1,
             0x42fa_0000,
@@ -253,8 +224,7 @@ fn powers_near_one_and_out_of_range_decide_as_the_evaluation_does() {
                 let power = real.datum(x).and_then(|x| real.pow(&x, &real.datum(y)?));
                 for rounding in RoundingMode::ALL {
                     let found = elementary.pow(x, y, in_mode(rounding));
-                    if let Some(expected) = power.as_ref().ok().and_then(|p| enclosed(p, rounding))
-                    {
+                    if let Some(expected) = power.as_ref().ok().and_then(|p| enclosed(p, rounding)) {
                         assert_eq!(found, Ok(expected), "{x:08x} {y:08x} {rounding:?}");
                     }
                 }

@@ -78,22 +78,13 @@ fn check(
             prop_assert!(encloses(image, &value), "{name}: {image:?} {value:?}");
         }
         (Ok(_), Err(error)) => {
-            prop_assert!(
-                matches!(error, EvalError::NotRational { .. }),
-                "{name}: {error}"
-            );
+            prop_assert!(matches!(error, EvalError::NotRational { .. }), "{name}: {error}");
         }
         (Err(EvalError::Undefined { .. }), value) => {
-            prop_assert!(
-                matches!(value, Err(EvalError::Undefined { .. })),
-                "{name}: {value:?}"
-            );
+            prop_assert!(matches!(value, Err(EvalError::Undefined { .. })), "{name}: {value:?}");
         }
         (Err(error), _) => {
-            prop_assert!(
-                matches!(error, EvalError::Undecided { .. }),
-                "{name}: {error}"
-            );
+            prop_assert!(matches!(error, EvalError::Undecided { .. }), "{name}: {error}");
         }
     }
     Ok(())
@@ -283,12 +274,7 @@ const SMOOTH: &[&str] = &[
 ];
 
 fn decode(node: &str) -> Op {
-    Op::decode(
-        &mut Cursor::root(parse(node.as_bytes()).unwrap())
-            .object()
-            .unwrap(),
-    )
-    .unwrap()
+    Op::decode(&mut Cursor::root(parse(node.as_bytes()).unwrap()).object().unwrap()).unwrap()
 }
 
 #[test]
@@ -307,12 +293,7 @@ fn results_that_fit_are_exact() {
         ("mul", c.mul(&x, &x), "-2", "4"),
         ("mul", c.mul(&x, &between("0", "0")), "0", "0"),
         ("div", c.div(&x, &between("-4", "-2")), "-1", "0.5"),
-        (
-            "div",
-            c.div(&between("1", "2"), &between("2", "4")),
-            "0.25",
-            "1",
-        ),
+        ("div", c.div(&between("1", "2"), &between("2", "4")), "0.25", "1"),
         ("max", c.max(&x, &between("0", "1")), "0", "2"),
         ("min", c.min(&x, &between("0", "1")), "-1", "1"),
         ("abs", c.abs(&x), "0", "2"),
@@ -324,39 +305,16 @@ fn results_that_fit_are_exact() {
         ("pow", c.pow(&x, &between("2", "2")), "0", "4"),
         ("pow", c.pow(&x, &between("3", "3")), "-1", "8"),
         ("pow", c.pow(&x, &between("0", "0")), "1", "1"),
-        (
-            "pow",
-            c.pow(&between("-4", "-2"), &between("-1", "-1")),
-            "-0.5",
-            "-0.25",
-        ),
-        (
-            "pow",
-            c.pow(&between("-4", "-2"), &between("-2", "-2")),
-            "0.0625",
-            "0.25",
-        ),
-        (
-            "pow",
-            c.pow(&between("0", "4"), &between("0.5", "0.5")),
-            "0",
-            "2",
-        ),
-        (
-            "pow",
-            c.pow(&between("0.25", "4"), &between("-0.5", "0.5")),
-            "0.5",
-            "2",
-        ),
+        ("pow", c.pow(&between("-4", "-2"), &between("-1", "-1")), "-0.5", "-0.25"),
+        ("pow", c.pow(&between("-4", "-2"), &between("-2", "-2")), "0.0625", "0.25"),
+        ("pow", c.pow(&between("0", "4"), &between("0.5", "0.5")), "0", "2"),
+        ("pow", c.pow(&between("0.25", "4"), &between("-0.5", "0.5")), "0.5", "2"),
     ] {
         assert_eq!(image, Ok(between(lo, hi)), "{name}");
     }
     let third = c.constant(&third).unwrap();
     assert_eq!(third.hi().sub(third.lo()), d(1, -54));
-    assert!(encloses(
-        &third,
-        &Rational.constant(&Exact::fraction(1, 3).unwrap()).unwrap()
-    ));
+    assert!(encloses(&third, &Rational.constant(&Exact::fraction(1, 3).unwrap()).unwrap()));
 }
 
 #[test]
@@ -381,53 +339,18 @@ fn sine_and_cosine_take_their_extrema_where_a_critical_point_is_inside_and_only_
         ("sin", "1e10", "1e10", false, false),
         // The binary32 and the binary64 neighbours of π, and the two binary64 numbers below it.
         ("cos", "0x1.921fb4p+1", "0x1.921fb6p+1", true, false),
-        (
-            "cos",
-            "0x1.921fb54442d18p+1",
-            "0x1.921fb54442d19p+1",
-            true,
-            false,
-        ),
-        (
-            "cos",
-            "0x1.921fb54442d17p+1",
-            "0x1.921fb54442d18p+1",
-            false,
-            false,
-        ),
-        (
-            "sin",
-            "0x1.921fb54442d18p+0",
-            "0x1.921fb54442d19p+0",
-            false,
-            true,
-        ),
-        (
-            "sin",
-            "0x1.921fb54442d17p+0",
-            "0x1.921fb54442d18p+0",
-            false,
-            false,
-        ),
+        ("cos", "0x1.921fb54442d18p+1", "0x1.921fb54442d19p+1", true, false),
+        ("cos", "0x1.921fb54442d17p+1", "0x1.921fb54442d18p+1", false, false),
+        ("sin", "0x1.921fb54442d18p+0", "0x1.921fb54442d19p+0", false, true),
+        ("sin", "0x1.921fb54442d17p+0", "0x1.921fb54442d18p+0", false, false),
     ] {
         let x = between(lo, hi);
-        let image = if function == "cos" {
-            c.cos(&x)
-        } else {
-            c.sin(&x)
-        }
-        .unwrap();
-        let extrema = (
-            *image.lo() == Dyadic::integer(-1),
-            *image.hi() == Dyadic::one(),
-        );
+        let image = if function == "cos" { c.cos(&x) } else { c.sin(&x) }.unwrap();
+        let extrema = (*image.lo() == Dyadic::integer(-1), *image.hi() == Dyadic::one());
         assert_eq!(extrema, (least, greatest), "{function} [{lo}, {hi}]");
     }
     let everywhere = Ok(between("-1", "1"));
-    assert_eq!(
-        c.sin(&interval(d(1, 5000), d(1, 5000).add(&Dyadic::one()))),
-        everywhere
-    );
+    assert_eq!(c.sin(&interval(d(1, 5000), d(1, 5000).add(&Dyadic::one()))), everywhere);
     assert_eq!(c.cos(&interval(d(-1, 1 << 39), d(1, 1 << 39))), everywhere);
 }
 
@@ -436,61 +359,20 @@ fn an_argument_outside_the_domain_is_undefined_and_one_partly_outside_undecided(
     let c = Interval::new(53);
     let (half, minus_one) = (between("0.5", "0.5"), between("-1", "-1"));
     for (name, outside, partly) in [
-        (
-            "div",
-            c.div(&half, &between("0", "0")),
-            c.div(&half, &between("0", "1")),
-        ),
-        (
-            "sqrt",
-            c.sqrt(&between("-2", "-1")),
-            c.sqrt(&between("-1", "1")),
-        ),
-        (
-            "rsqrt",
-            c.rsqrt(&between("-2", "0")),
-            c.rsqrt(&between("0", "1")),
-        ),
+        ("div", c.div(&half, &between("0", "0")), c.div(&half, &between("0", "1"))),
+        ("sqrt", c.sqrt(&between("-2", "-1")), c.sqrt(&between("-1", "1"))),
+        ("rsqrt", c.rsqrt(&between("-2", "0")), c.rsqrt(&between("0", "1"))),
         ("log", c.log(&between("-2", "0")), c.log(&between("0", "1"))),
-        (
-            "log1p",
-            c.log1p(&between("-2", "-1")),
-            c.log1p(&between("-1", "1")),
-        ),
-        (
-            "pow",
-            c.pow(&between("-2", "-1"), &half),
-            c.pow(&between("-2", "1"), &half),
-        ),
-        (
-            "pow",
-            c.pow(&between("0", "0"), &minus_one),
-            c.pow(&between("0", "1"), &minus_one),
-        ),
-        (
-            "pow",
-            c.pow(&between("0", "0"), &between("-2", "-1")),
-            c.pow(&between("-2", "-1"), &between("1", "2")),
-        ),
-        (
-            "pow",
-            c.pow(&between("0", "0"), &between("-0.5", "-0.5")),
-            c.pow(&between("0", "1"), &between("0", "2")),
-        ),
+        ("log1p", c.log1p(&between("-2", "-1")), c.log1p(&between("-1", "1"))),
+        ("pow", c.pow(&between("-2", "-1"), &half), c.pow(&between("-2", "1"), &half)),
+        ("pow", c.pow(&between("0", "0"), &minus_one), c.pow(&between("0", "1"), &minus_one)),
+        ("pow", c.pow(&between("0", "0"), &between("-2", "-1")), c.pow(&between("-2", "-1"), &between("1", "2"))),
+        ("pow", c.pow(&between("0", "0"), &between("-0.5", "-0.5")), c.pow(&between("0", "1"), &between("0", "2"))),
     ] {
-        assert!(
-            matches!(outside, Err(EvalError::Undefined { .. })),
-            "{name} {outside:?}"
-        );
-        assert!(
-            matches!(partly, Err(EvalError::Undecided { .. })),
-            "{name} {partly:?}"
-        );
+        assert!(matches!(outside, Err(EvalError::Undefined { .. })), "{name} {outside:?}");
+        assert!(matches!(partly, Err(EvalError::Undecided { .. })), "{name} {partly:?}");
     }
-    assert_eq!(
-        c.datum(0x7f80_0000),
-        Err(EvalError::NotFinite { word: 0x7f80_0000 })
-    );
+    assert_eq!(c.datum(0x7f80_0000), Err(EvalError::NotFinite { word: 0x7f80_0000 }));
 }
 
 #[test]
@@ -503,26 +385,16 @@ fn exponents_are_bounded_above_by_a_limit_and_below_by_moving_outward() {
     assert!(limit(c.sum(&[point(huge.clone()), point(huge.clone())])));
     assert!(limit(c.div(&point(huge.clone()), &point(tiny.clone()))));
     assert!(limit(c.exp(&point(d(1, 41)))));
-    let image = c
-        .mul(&interval(tiny.neg(), tiny.clone()), &point(tiny.clone()))
-        .unwrap();
+    let image = c.mul(&interval(tiny.neg(), tiny.clone()), &point(tiny.clone())).unwrap();
     assert!(image.lo().is_negative() && image.hi().signum() > 0 && image.hi().in_range());
     let image = c.mul(&point(tiny.neg()), &point(tiny.clone())).unwrap();
     assert!(image.lo().is_negative() && image.hi().is_zero());
     let image = c.exp(&interval(d(-1, 50), Dyadic::zero())).unwrap();
     assert_eq!((image.lo().signum(), image.hi()), (0, &Dyadic::one()));
     // Far apart exponents are rounded on the way, never aligned.
-    let image = c
-        .sum(&[point(huge.neg()), point(d(1, 0)), point(tiny.neg())])
-        .unwrap();
+    let image = c.sum(&[point(huge.neg()), point(d(1, 0)), point(tiny.neg())]).unwrap();
     assert!(*image.lo() < huge.neg() && huge.neg() < *image.hi());
-    let image = c
-        .sum(&[
-            point(d(1, 90_000)),
-            point(d(3, -90_000)),
-            point(d(-1, 90_000)),
-        ])
-        .unwrap();
+    let image = c.sum(&[point(d(1, 90_000)), point(d(3, -90_000)), point(d(-1, 90_000))]).unwrap();
     assert!(image.contains(&d(3, -90_000)));
 }
 
@@ -532,21 +404,11 @@ fn a_box_through_a_layer_has_its_exact_image() {
     let tensor = |dimensions: &[usize], data: Vec<Enclosure>| {
         Tensor::new(Shape::new(dimensions.to_vec()).unwrap(), data).unwrap()
     };
-    let points = |words: &[i64]| {
-        words
-            .iter()
-            .map(|&w| Enclosure::point(Dyadic::integer(w)))
-            .collect()
-    };
+    let points = |words: &[i64]| words.iter().map(|&w| Enclosure::point(Dyadic::integer(w))).collect();
     let x = tensor(&[1, 2], vec![between("-1", "2"), between("0.5", "1")]);
-    let (weight, bias) = (
-        tensor(&[2, 2], points(&[3, -2, -1, 4])),
-        tensor(&[2], points(&[1, -1])),
-    );
+    let (weight, bias) = (tensor(&[2, 2], points(&[3, -2, -1, 4])), tensor(&[2], points(&[1, -1])));
     let op = decode(r#"{"op":"linear"}"#);
-    let shape = op
-        .shape(&[x.shape(), weight.shape(), bias.shape()])
-        .unwrap();
+    let shape = op.shape(&[x.shape(), weight.shape(), bias.shape()]).unwrap();
     let y = op.value(&c, &[&x, &weight, &bias], &shape).unwrap();
     assert_eq!(y, [between("-4", "6"), between("-1", "4")]);
 }
@@ -557,10 +419,7 @@ fn a_masked_row_keeps_its_exact_zeros_over_a_box() {
     let shape = Shape::new(vec![3]).unwrap();
     let x = vec![between("0", "1"), between("-5", "100"), between("0", "1")];
     let mask = [1, 0, 1].map(|k| Enclosure::point(Dyadic::integer(k)));
-    let (x, mask) = (
-        Tensor::new(shape.clone(), x).unwrap(),
-        Tensor::new(shape.clone(), mask.to_vec()).unwrap(),
-    );
+    let (x, mask) = (Tensor::new(shape.clone(), x).unwrap(), Tensor::new(shape.clone(), mask.to_vec()).unwrap());
     let op = decode(r#"{"op":"masked_softmax","attributes":{"axis":0,"fully_blocked":"zeros"}}"#);
     let y = op.value(&c, &[&x, &mask], &shape).unwrap();
     assert_eq!(y[1], between("0", "0"));

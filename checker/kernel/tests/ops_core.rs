@@ -1,10 +1,6 @@
 //! The core operations: every numbered constraint, hand-made values over ℚ, PyTorch's values bit for bit (`data/ops_core.txt`), hostile attributes.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use tl_kernel::cert::json::{Cursor, parse};
@@ -44,9 +40,7 @@ fn tensor(text: &str) -> Tensor<Value> {
 
 fn evaluate(op: &Op, parents: &[Tensor<Value>]) -> Result<Tensor<Value>, EvalError> {
     let shapes: Vec<&Shape> = parents.iter().map(Tensor::shape).collect();
-    let shape = op
-        .shape(&shapes)
-        .unwrap_or_else(|fault| panic!("{op:?}: {fault:?}"));
+    let shape = op.shape(&shapes).unwrap_or_else(|fault| panic!("{op:?}: {fault:?}"));
     let parents: Vec<&Tensor<Value>> = parents.iter().collect();
     let data = op.value(&Rational, &parents, &shape)?;
     Ok(Tensor::new(shape, data).unwrap())
@@ -54,18 +48,17 @@ fn evaluate(op: &Op, parents: &[Tensor<Value>]) -> Result<Tensor<Value>, EvalErr
 
 fn text(tensor: &Tensor<Value>) -> String {
     let dimensions: Vec<String> = tensor.dimensions().iter().map(usize::to_string).collect();
-    let data = tensor
-        .data()
-        .iter()
-        .map(|x| format!(" {}", x.to_rational()));
+    let data = tensor.data().iter().map(|x| format!(" {}", x.to_rational()));
     format!("[{}]{}", dimensions.join(","), data.collect::<String>())
 }
 
 const CONV: &str = r#""stride":[1],"dilation":[1],"pad_before":[0],"pad_after":[0],"groups":1"#;
 const GROUPS: &str = r#""stride":[1],"dilation":[1],"pad_before":[0],"pad_after":[0],"groups":2"#;
 const SPREAD: &str = r#""stride":[2],"dilation":[3],"pad_before":[1],"pad_after":[0],"groups":1"#;
-const TRANSPOSED: &str = r#""stride":[2],"dilation":[1],"pad_before":[1],"pad_after":[0],"output_padding":[1],"groups":1"#;
-const TRANSPOSED_GROUPS: &str = r#""stride":[1],"dilation":[1],"pad_before":[0],"pad_after":[0],"output_padding":[0],"groups":2"#;
+const TRANSPOSED: &str =
+    r#""stride":[2],"dilation":[1],"pad_before":[1],"pad_after":[0],"output_padding":[1],"groups":1"#;
+const TRANSPOSED_GROUPS: &str =
+    r#""stride":[1],"dilation":[1],"pad_before":[0],"pad_after":[0],"output_padding":[0],"groups":2"#;
 const POOL: &str = r#""kernel":[3],"stride":[2],"dilation":[1],"pad_before":[1],"pad_after":[1],"ceil_mode":false"#;
 const AVG: &str = r#""kernel":[3],"stride":[2],"dilation":[1],"pad_before":[1],"pad_after":[1],"ceil_mode":true,"count_include_pad":true"#;
 const WIDE: &str = r#""kernel":[3],"stride":[1],"dilation":[1],"pad_before":[3],"pad_after":[0],"ceil_mode":false"#;
@@ -260,10 +253,7 @@ fn every_constraint_of_the_pages_is_tried_both_ways() {
     assert_eq!(accepted, rejected);
     let operations: BTreeSet<&str> = table.iter().map(|row| constraint(row.0).1).collect();
     for operation in operations {
-        let path = format!(
-            "{}/../../spec-tests/ops/{operation}.md",
-            env!("CARGO_MANIFEST_DIR")
-        );
+        let path = format!("{}/../../spec-tests/ops/{operation}.md", env!("CARGO_MANIFEST_DIR"));
         let page = std::fs::read_to_string(path).unwrap();
         let numbered = |line: &'_ str| {
             let (number, rest) = line.split_once(". `")?;
@@ -287,35 +277,14 @@ fn values_are_those_computed_by_hand() {
             r#""kernel":[{kernel}],"stride":[2],"dilation":[1],"pad_before":[1],"pad_after":[1],"ceil_mode":{ceil}"#
         )
     };
-    let resize =
-        |mode: &str, rule: &str| format!(r#""mode":"{mode}","coordinates":"{rule}",{RESIZE}"#);
+    let resize = |mode: &str, rule: &str| format!(r#""mode":"{mode}","coordinates":"{rule}",{RESIZE}"#);
     let table: Vec<(&str, String, &str, &str)> = vec![
         ("elu", r#""alpha":"3""#.into(), "[3] 0 1/2 7", "[3] 0 1/2 7"),
-        (
-            "leaky_relu",
-            r#""slope":"1/3""#.into(),
-            "[3] -6 0 7",
-            "[3] -2 0 7",
-        ),
-        (
-            "scale",
-            r#""factor":"1/3""#.into(),
-            "[2] 1 -6",
-            "[2] 1/3 -2",
-        ),
+        ("leaky_relu", r#""slope":"1/3""#.into(), "[3] -6 0 7", "[3] -2 0 7"),
+        ("scale", r#""factor":"1/3""#.into(), "[2] 1 -6", "[2] 1/3 -2"),
         ("clamp", r#""lo":[],"hi":[]"#.into(), "[2] 1 -6", "[2] 1 -6"),
-        (
-            "mean",
-            r#""axes":[1],"keepdims":false"#.into(),
-            "[2,3] 1 2 4 0 0 1",
-            "[2] 7/3 1/3",
-        ),
-        (
-            "mean",
-            r#""axes":[],"keepdims":false"#.into(),
-            "[2] 1 2",
-            "[2] 1 2",
-        ),
+        ("mean", r#""axes":[1],"keepdims":false"#.into(), "[2,3] 1 2 4 0 0 1", "[2] 7/3 1/3"),
+        ("mean", r#""axes":[],"keepdims":false"#.into(), "[2] 1 2", "[2] 1 2"),
         // Padding further than one bounce or one round.
         (
             "pad",
@@ -329,31 +298,11 @@ fn values_are_those_computed_by_hand() {
             "[3] 1 2 3",
             "[11] 3 1 2 3 1 2 3 1 2 3 1",
         ),
-        (
-            "pad",
-            r#""before":[1],"after":[0],"mode":"constant","value":["1/3"]"#.into(),
-            "[1] 1",
-            "[2] 1/3 1",
-        ),
-        (
-            "slice",
-            r#""start":[4],"end":[0],"step":[-3]"#.into(),
-            "[5] 0 1 2 3 4",
-            "[2] 4 1",
-        ),
-        (
-            "broadcast",
-            r#""shape":[2,2]"#.into(),
-            "[2,1] 1 2",
-            "[2,2] 1 1 2 2",
-        ),
+        ("pad", r#""before":[1],"after":[0],"mode":"constant","value":["1/3"]"#.into(), "[1] 1", "[2] 1/3 1"),
+        ("slice", r#""start":[4],"end":[0],"step":[-3]"#.into(), "[5] 0 1 2 3 4", "[2] 4 1"),
+        ("broadcast", r#""shape":[2,2]"#.into(), "[2,1] 1 2", "[2,2] 1 1 2 2"),
         // A last window beyond the padding: three cells of kernel, two of input and padding.
-        (
-            "avg_pool",
-            pool(3, true) + r#","count_include_pad":true,"divisor":[]"#,
-            "[1,1,4] 1 2 3 4",
-            "[1,1,3] 1 3 2",
-        ),
+        ("avg_pool", pool(3, true) + r#","count_include_pad":true,"divisor":[]"#, "[1,1,4] 1 2 3 4", "[1,1,3] 1 3 2"),
         (
             "avg_pool",
             pool(3, true) + r#","count_include_pad":false,"divisor":[]"#,
@@ -366,67 +315,21 @@ fn values_are_those_computed_by_hand() {
             "[1,1,4] 1 2 3 4",
             "[1,1,3] 1 3 4/3",
         ),
-        (
-            "max_pool",
-            pool(3, false),
-            "[1,1,4] -1 -2 -3 -4",
-            "[1,1,2] -1 -2",
-        ),
+        ("max_pool", pool(3, false), "[1,1,4] -1 -2 -3 -4", "[1,1,2] -1 -2"),
         // c = (2i + 1)/5 − 1/2: −0.3, 0.1, 0.5, 0.9, 1.3 → clamped to 0 … 1.
-        (
-            "upsample",
-            resize("linear", "half_pixel"),
-            "[1,1,2] 0 10",
-            "[1,1,5] 0 1 5 9 10",
-        ),
-        (
-            "upsample",
-            resize("nearest_floor", "half_pixel"),
-            "[1,1,2] 0 10",
-            "[1,1,5] 0 0 0 0 10",
-        ),
-        (
-            "upsample",
-            resize("nearest_ceil", "half_pixel"),
-            "[1,1,2] 0 10",
-            "[1,1,5] 0 10 10 10 10",
-        ),
-        (
-            "upsample",
-            resize("nearest_round_prefer_floor", "half_pixel"),
-            "[1,1,2] 0 10",
-            "[1,1,5] 0 0 0 10 10",
-        ),
-        (
-            "upsample",
-            resize("nearest_round_prefer_ceil", "half_pixel"),
-            "[1,1,2] 0 10",
-            "[1,1,5] 0 0 10 10 10",
-        ),
+        ("upsample", resize("linear", "half_pixel"), "[1,1,2] 0 10", "[1,1,5] 0 1 5 9 10"),
+        ("upsample", resize("nearest_floor", "half_pixel"), "[1,1,2] 0 10", "[1,1,5] 0 0 0 0 10"),
+        ("upsample", resize("nearest_ceil", "half_pixel"), "[1,1,2] 0 10", "[1,1,5] 0 10 10 10 10"),
+        ("upsample", resize("nearest_round_prefer_floor", "half_pixel"), "[1,1,2] 0 10", "[1,1,5] 0 0 0 10 10"),
+        ("upsample", resize("nearest_round_prefer_ceil", "half_pixel"), "[1,1,2] 0 10", "[1,1,5] 0 0 10 10 10"),
         // c = 2i/5: 0, 0.4, 0.8, 1.2, 1.6.
-        (
-            "upsample",
-            resize("linear", "asymmetric"),
-            "[1,1,2] 0 10",
-            "[1,1,5] 0 4 8 10 10",
-        ),
-        (
-            "upsample",
-            resize("linear", "align_corners"),
-            "[1,1,2] 0 10",
-            "[1,1,5] 0 5/2 5 15/2 10",
-        ),
+        ("upsample", resize("linear", "asymmetric"), "[1,1,2] 0 10", "[1,1,5] 0 4 8 10 10"),
+        ("upsample", resize("linear", "align_corners"), "[1,1,2] 0 10", "[1,1,5] 0 5/2 5 15/2 10"),
         // The size agrees with the scale, so the symmetric rule is the plain one; then not: n = 4, s = 1/2, m = 1.
+        ("upsample", resize("linear", "half_pixel_symmetric"), "[1,1,2] 0 10", "[1,1,5] 0 1 5 9 10"),
         (
             "upsample",
-            resize("linear", "half_pixel_symmetric"),
-            "[1,1,2] 0 10",
-            "[1,1,5] 0 1 5 9 10",
-        ),
-        (
-            "upsample",
-            r#""mode":"linear","coordinates":"half_pixel_symmetric","size":[1],"scale":["1/2"]"#
-                .into(),
+            r#""mode":"linear","coordinates":"half_pixel_symmetric","size":[1],"scale":["1/2"]"#.into(),
             "[1,1,4] 0 1 2 3",
             "[1,1,1] 3/2",
         ),
@@ -438,8 +341,7 @@ fn values_are_those_computed_by_hand() {
         ),
         (
             "upsample",
-            r#""mode":"linear","coordinates":"pytorch_half_pixel","size":[1],"scale":["1/2"]"#
-                .into(),
+            r#""mode":"linear","coordinates":"pytorch_half_pixel","size":[1],"scale":["1/2"]"#.into(),
             "[1,1,4] 5 1 2 3",
             "[1,1,1] 5",
         ),
@@ -479,12 +381,7 @@ fn values_are_those_of_pytorch() {
         let expected = tensor(case.take("result").unwrap());
         let result = evaluate(&op, &parents);
         let result = result.unwrap_or_else(|error| panic!("line {}: {error}", number + 1));
-        assert_eq!(
-            text(&result),
-            text(&expected),
-            "line {}: {op:?}",
-            number + 1
-        );
+        assert_eq!(text(&result), text(&expected), "line {}: {op:?}", number + 1);
         covered.insert(op.name());
     }
     assert_eq!(covered.len(), 35, "{covered:?}");
@@ -495,10 +392,7 @@ struct Random(u64);
 
 impl Random {
     fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         &from[usize::try_from(self.0 >> 33).unwrap() % from.len()]
     }
 
@@ -510,45 +404,12 @@ impl Random {
 
 #[test]
 fn hostile_attributes_give_a_fault_or_a_value_and_never_a_panic() {
-    const SIZES: &[&str] = &[
-        "0",
-        "1",
-        "1",
-        "2",
-        "2",
-        "3",
-        "4",
-        "2147483647",
-        "1000000000000000000",
-        "9223372036854775807",
-    ];
-    const SIGNED: &[&str] = &[
-        "-9223372036854775808",
-        "-2",
-        "-1",
-        "0",
-        "1",
-        "2",
-        "9223372036854775807",
-    ];
-    const EXACT: &[&str] = &[
-        "\"1\"",
-        "\"5/3\"",
-        "\"0\"",
-        "\"-1\"",
-        "\"1e30\"",
-        "\"2305843009213693951\"",
-        "\"1/2305843009213693951\"",
-    ];
-    const PARENTS: &[&str] = &[
-        "[]",
-        "[3]",
-        "[2,3]",
-        "[1,2,3]",
-        "[2,2,1]",
-        "[2,1,3,2]",
-        "[1,2,2,1,3]",
-    ];
+    const SIZES: &[&str] =
+        &["0", "1", "1", "2", "2", "3", "4", "2147483647", "1000000000000000000", "9223372036854775807"];
+    const SIGNED: &[&str] = &["-9223372036854775808", "-2", "-1", "0", "1", "2", "9223372036854775807"];
+    const EXACT: &[&str] =
+        &["\"1\"", "\"5/3\"", "\"0\"", "\"-1\"", "\"1e30\"", "\"2305843009213693951\"", "\"1/2305843009213693951\""];
+    const PARENTS: &[&str] = &["[]", "[3]", "[2,3]", "[1,2,3]", "[2,2,1]", "[2,1,3,2]", "[1,2,2,1,3]"];
     let mut random = Random(20261121);
     let (mut faults, mut values) = (0, 0);
     for (keyword, arity, attributes) in Op::schemas() {
@@ -576,17 +437,13 @@ fn hostile_attributes_give_a_fault_or_a_value_and_never_a_panic() {
                 };
                 parts.push(format!("\"{name}\":{value}"));
             }
-            let text = format!(
-                r#"{{"op":"{keyword}","attributes":{{{}}}}}"#,
-                parts.join(",")
-            );
+            let text = format!(r#"{{"op":"{keyword}","attributes":{{{}}}}}"#, parts.join(","));
             let Ok(op) = Op::decode(&mut cursor(&text).object().unwrap()) else {
                 continue;
             };
             let count = *arity.start() + usize::from(*random.pick(&[true, false]));
-            let parents: Vec<Shape> = (0..count.min(*arity.end()))
-                .map(|_| shapes(random.pick::<&str>(PARENTS)).remove(0))
-                .collect();
+            let parents: Vec<Shape> =
+                (0..count.min(*arity.end())).map(|_| shapes(random.pick::<&str>(PARENTS)).remove(0)).collect();
             let shapes: Vec<&Shape> = parents.iter().collect();
             let Ok(shape) = op.shape(&shapes) else {
                 faults += 1;
@@ -596,10 +453,8 @@ fn hostile_attributes_give_a_fault_or_a_value_and_never_a_panic() {
                 continue;
             }
             let one = Rational.integer(1).unwrap();
-            let parents: Vec<_> = parents
-                .iter()
-                .map(|s| Tensor::new(s.clone(), vec![one.clone(); s.elements()]).unwrap())
-                .collect();
+            let parents: Vec<_> =
+                parents.iter().map(|s| Tensor::new(s.clone(), vec![one.clone(); s.elements()]).unwrap()).collect();
             let parents: Vec<_> = parents.iter().collect();
             if let Ok(data) = op.value(&Rational, &parents, &shape) {
                 assert_eq!(data.len(), shape.elements(), "{text}");

@@ -12,11 +12,7 @@ use tl_kernel::spec::Op;
 
 /// The operation that a node `{"op": …, "attributes": {…}}` denotes.
 fn op(keyword: &str, attributes: &str) -> Op {
-    let attributes = if attributes.is_empty() {
-        String::new()
-    } else {
-        format!(r#","attributes":{{{attributes}}}"#)
-    };
+    let attributes = if attributes.is_empty() { String::new() } else { format!(r#","attributes":{{{attributes}}}"#) };
     let json = parse(format!(r#"{{"op":"{keyword}"{attributes}}}"#).as_bytes()).unwrap();
     let mut node = Cursor::root(json).object().unwrap();
     let op = Op::decode(&mut node).unwrap();
@@ -32,9 +28,7 @@ fn infer(op: &Op, parents: &[&[usize]]) -> Result<Vec<usize>, &'static str> {
     let parents: Vec<Shape> = parents.iter().map(|d| shape(d)).collect();
     let parents: Vec<&Shape> = parents.iter().collect();
     assert!(op.arity().contains(&parents.len()), "{}", op.name());
-    op.shape(&parents)
-        .map(|s| s.dimensions().to_vec())
-        .map_err(|fault| fault.constraint)
+    op.shape(&parents).map(|s| s.dimensions().to_vec()).map_err(|fault| fault.constraint)
 }
 
 fn accepts(op: &Op, parents: &[&[usize]], result: &[usize]) {
@@ -263,11 +257,7 @@ fn group_norm_c4_and_instance_norm_c3_a_parameter_that_is_not_one_number_a_chann
 
 #[test]
 fn instance_norm_c1_an_input_without_spatial_axes_is_rejected() {
-    rejects(
-        &op("instance_norm", r#""epsilon":"0""#),
-        &[&[2, 6]],
-        "instance_norm_c1",
-    );
+    rejects(&op("instance_norm", r#""epsilon":"0""#), &[&[2, 6]], "instance_norm_c1");
 }
 
 #[test]
@@ -284,27 +274,14 @@ fn rational_values_are_exact() {
         ("erf", "", "0", "0"),
         ("sin", "", "0", "0"),
         ("cos", "", "0", "1"),
-        (
-            "hard_sigmoid",
-            r#""alpha":"1/6","beta":"1/2""#,
-            "-100 -3 -1 0 1/3 3 4",
-            "0 0 1/3 1/2 5/9 1 1",
-        ),
-        (
-            "hard_sigmoid",
-            r#""alpha":"0.2","beta":"0.5""#,
-            "-5/2 1 2.4 9",
-            "0 7/10 49/50 1",
-        ),
+        ("hard_sigmoid", r#""alpha":"1/6","beta":"1/2""#, "-100 -3 -1 0 1/3 3 4", "0 0 1/3 1/2 5/9 1 1"),
+        ("hard_sigmoid", r#""alpha":"0.2","beta":"0.5""#, "-5/2 1 2.4 9", "0 7/10 49/50 1"),
         ("hard_swish", "", "-4 -3 -1.5 0 1 3 5", "0 0 -3/8 0 2/3 3 5"),
     ] {
         let values = unary_over_q(keyword, attributes, x);
         assert_eq!(values.as_deref(), Ok(expected), "{keyword}");
     }
-    let powers = over_q(
-        &op("pow", ""),
-        &[(&[5], "2 -2/3 0 0 5"), (&[5], "10 -3 0 2 -1")],
-    );
+    let powers = over_q(&op("pow", ""), &[(&[5], "2 -2/3 0 0 5"), (&[5], "10 -3 0 2 -1")]);
     assert_eq!(powers.as_deref(), Ok("1024 -27/8 1 0 1/5"));
 }
 
@@ -325,23 +302,11 @@ fn irrational_values_are_refused_and_undefined_ones_named() {
         ("log_softmax", r#""axis":0"#, "0 0", "log"),
         ("softmax", r#""axis":0"#, "0 1", "exp"),
     ] {
-        assert_eq!(
-            unary_over_q(keyword, attributes, x),
-            not_rational(function),
-            "{keyword}"
-        );
+        assert_eq!(unary_over_q(keyword, attributes, x), not_rational(function), "{keyword}");
     }
-    for (keyword, x) in [
-        ("log", "0"),
-        ("sqrt", "-1"),
-        ("rsqrt", "0"),
-        ("reciprocal", "0"),
-    ] {
+    for (keyword, x) in [("log", "0"), ("sqrt", "-1"), ("rsqrt", "0"), ("reciprocal", "0")] {
         let value = unary_over_q(keyword, "", x);
-        assert!(
-            matches!(value, Err(EvalError::Undefined { .. })),
-            "{keyword}"
-        );
+        assert!(matches!(value, Err(EvalError::Undefined { .. })), "{keyword}");
     }
 }
 
@@ -349,15 +314,9 @@ fn irrational_values_are_refused_and_undefined_ones_named() {
 fn the_softmax_family_is_exact_where_every_exponential_is_one() {
     let softmax = over_q(&op("softmax", r#""axis":0"#), &[(&[3, 1], "7 7 7")]);
     assert_eq!(softmax.as_deref(), Ok("1/3 1/3 1/3"));
-    assert_eq!(
-        unary_over_q("log_softmax", r#""axis":0"#, "5").as_deref(),
-        Ok("0")
-    );
+    assert_eq!(unary_over_q("log_softmax", r#""axis":0"#, "5").as_deref(), Ok("0"));
     let one = op("logsumexp", r#""axes":[1],"keepdims":false"#);
-    assert_eq!(
-        over_q(&one, &[(&[3, 1], "5 6 -1/3")]).as_deref(),
-        Ok("5 6 -1/3")
-    );
+    assert_eq!(over_q(&one, &[(&[3, 1], "5 6 -1/3")]).as_deref(), Ok("5 6 -1/3"));
 }
 
 #[test]
@@ -379,19 +338,10 @@ fn a_blocked_position_is_an_exact_zero_whatever_stands_there() {
 fn a_fully_blocked_row_follows_its_attribute() {
     let row = |blocked: &str| {
         let attributes = format!(r#""axis":0,"fully_blocked":"{blocked}""#);
-        over_q(
-            &op("masked_softmax", &attributes),
-            &[(&[3], "1 -2 300"), (&[3], "0 0 0")],
-        )
+        over_q(&op("masked_softmax", &attributes), &[(&[3], "1 -2 300"), (&[3], "0 0 0")])
     };
     assert_eq!(row("zeros").as_deref(), Ok("0 0 0"));
-    assert!(matches!(
-        row("undefined"),
-        Err(EvalError::Undefined {
-            function: "div",
-            ..
-        })
-    ));
+    assert!(matches!(row("undefined"), Err(EvalError::Undefined { function: "div", .. })));
 }
 
 #[test]
@@ -415,10 +365,7 @@ fn layer_norm_takes_the_biased_variance_with_epsilon_inside_the_root() {
     assert_eq!(values.as_deref(), Ok("-1 -2/3 1 4 0 0 0 0"));
     let values = over_q(&epsilon_four, &[x, weight, bias]);
     assert_eq!(values.as_deref(), Ok("9 58/3 31 44 10 20 30 40"));
-    assert_eq!(
-        over_q(&op, &[(&[1, 4], "0 1 2 3")]),
-        Err(EvalError::NotRational { function: "sqrt" })
-    );
+    assert_eq!(over_q(&op, &[(&[1, 4], "0 1 2 3")]), Err(EvalError::NotRational { function: "sqrt" }));
 }
 
 #[test]
@@ -433,13 +380,7 @@ fn layer_norm_over_two_axes_has_a_parameter_for_each_of_their_positions() {
 fn a_constant_line_without_epsilon_has_no_value() {
     let op = op("layer_norm", r#""axis":0,"epsilon":"0""#);
     let value = over_q(&op, &[(&[3], "2 2 2")]);
-    assert!(matches!(
-        value,
-        Err(EvalError::Undefined {
-            function: "rsqrt",
-            ..
-        })
-    ));
+    assert!(matches!(value, Err(EvalError::Undefined { function: "rsqrt", .. })));
 }
 
 #[test]
@@ -488,21 +429,14 @@ fn values_of_unchecked_nodes_are_errors_not_panics() {
         ("masked_softmax", r#""axis":0,"fully_blocked":"zeros""#),
     ] {
         let value = op(keyword, attributes).value(&Rational, &[&x], x.shape());
-        assert!(
-            matches!(value, Err(EvalError::Internal { .. })),
-            "{keyword}"
-        );
+        assert!(matches!(value, Err(EvalError::Internal { .. })), "{keyword}");
     }
     let short = tensor(&[1], "1");
-    for (keyword, attributes) in [
-        ("layer_norm", r#""axis":1,"epsilon":"1/3""#),
-        ("group_norm", r#""groups":1,"epsilon":"1/3""#),
-    ] {
+    for (keyword, attributes) in
+        [("layer_norm", r#""axis":1,"epsilon":"1/3""#), ("group_norm", r#""groups":1,"epsilon":"1/3""#)]
+    {
         let value = op(keyword, attributes).value(&Rational, &[&x, &short], x.shape());
-        assert!(
-            matches!(value, Err(EvalError::Internal { .. })),
-            "{keyword}"
-        );
+        assert!(matches!(value, Err(EvalError::Internal { .. })), "{keyword}");
     }
 }
 
@@ -529,10 +463,7 @@ fn every_value_over_the_reals_encloses_its_reference_narrowly() {
             let (&[keyword, attributes], parents) = fields.split_first_chunk().unwrap();
             let op = op(keyword, attributes);
             let datum = |&word: &u32| real.datum(word);
-            let parents: Vec<_> = parents
-                .iter()
-                .map(|field| words(field).try_map(datum).unwrap())
-                .collect();
+            let parents: Vec<_> = parents.iter().map(|field| words(field).try_map(datum).unwrap()).collect();
             let parents: Vec<_> = parents.iter().collect();
             let shapes: Vec<_> = parents.iter().map(|p| p.shape()).collect();
             let shape = op.shape(&shapes).unwrap();
@@ -549,10 +480,7 @@ fn every_value_over_the_reals_encloses_its_reference_narrowly() {
                 let encloses = lo - &slack <= *reference && *reference <= hi + &slack;
                 assert!(encloses, "{keyword} {attributes} [{i}]: {text} {ball:?}");
                 let scale = ball.mid().abs().max(Dyadic::one());
-                assert!(
-                    ball.rad() <= scale.mul(&narrow),
-                    "{keyword} {attributes} [{i}]: {ball:?}"
-                );
+                assert!(ball.rad() <= scale.mul(&narrow), "{keyword} {attributes} [{i}]: {ball:?}");
                 values += 1;
             }
             operations.insert(op.name());

@@ -1,9 +1,7 @@
 //! What a schedule does, spelled out: each reduction is run on expressions and compared with the text that the definition of its order gives.
 
 use std::cell::RefCell;
-use tl_kernel::context::binary32::schedule::{
-    Accumulate, BiasPosition, Combine, MAX_DEPTH, Order, Schedule, Start,
-};
+use tl_kernel::context::binary32::schedule::{Accumulate, BiasPosition, Combine, MAX_DEPTH, Order, Schedule, Start};
 
 /// Expressions: `3` is term 3, `(a+b)` a sum, `[3 a]` term 3 accumulated onto `a` by fma.
 #[derive(Default)]
@@ -54,10 +52,7 @@ fn lanes(width: usize, combine: Combine) -> Order {
 }
 
 fn blocks(size: usize, inner: Order) -> Order {
-    Order::Blocks {
-        size,
-        inner: Box::new(inner),
-    }
+    Order::Blocks { size, inner: Box::new(inner) }
 }
 
 fn pairwise(leaf: usize) -> Order {
@@ -65,9 +60,7 @@ fn pairwise(leaf: usize) -> Order {
 }
 
 fn tree(pairs: &[(usize, usize)]) -> Order {
-    Order::Tree {
-        pairs: pairs.to_vec(),
-    }
+    Order::Tree { pairs: pairs.to_vec() }
 }
 
 #[test]
@@ -97,21 +90,13 @@ fn every_order_adds_as_its_definition_says() {
         (blocks(2, Order::Sequential), 5, "(((0+1)+(2+3))+4)"),
         (blocks(3, lanes(2, Halving)), 6, "(((0+2)+1)+((3+5)+4))"),
         (blocks(usize::MAX, pairwise(1)), 4, "((0+1)+(2+3))"),
-        (
-            blocks(4, blocks(2, Order::Sequential)),
-            8,
-            "(((0+1)+(2+3))+((4+5)+(6+7)))",
-        ),
+        (blocks(4, blocks(2, Order::Sequential)), 8, "(((0+1)+(2+3))+((4+5)+(6+7)))"),
         (tree(&[]), 1, "0"),
         (tree(&[(2, 0), (1, 3)]), 3, "(1+(2+0))"),
         (tree(&[(0, 1), (2, 3), (4, 5)]), 4, "((0+1)+(2+3))"),
     ] {
         let schedule = Schedule::new(order, false, BiasPosition::Last);
-        assert_eq!(
-            written(&schedule, n, false).as_deref(),
-            Ok(expected),
-            "{schedule:?} {n}"
-        );
+        assert_eq!(written(&schedule, n, false).as_deref(), Ok(expected), "{schedule:?} {n}");
     }
 }
 
@@ -126,11 +111,7 @@ fn a_fused_schedule_multiplies_only_the_first_term_of_a_chain_apart() {
         (tree(&[(0, 1), (2, 3)]), 3, "(2+[1 0])"),
     ] {
         let schedule = Schedule::new(order, true, BiasPosition::Last);
-        assert_eq!(
-            written(&schedule, n, false).as_deref(),
-            Ok(expected),
-            "{schedule:?} {n}"
-        );
+        assert_eq!(written(&schedule, n, false).as_deref(), Ok(expected), "{schedule:?} {n}");
     }
 }
 
@@ -145,67 +126,16 @@ fn a_bias_enters_first_or_last_and_a_cleared_accumulator_counts() {
         (Order::Sequential, true, Last, Zero, "([2 [1 [0 Z]]]+B)"),
         (Order::Sequential, false, Last, Zero, "((((Z+0)+1)+2)+B)"),
         (pairwise(1), false, First, FirstTerm, "(((B+0)+1)+2)"),
-        (
-            lanes(2, Combine::Halving),
-            true,
-            First,
-            FirstTerm,
-            "([2 [0 B]]+1)",
-        ),
-        (
-            lanes(2, Combine::Halving),
-            true,
-            First,
-            Zero,
-            "([2 [0 B]]+[1 Z])",
-        ),
-        (
-            blocks(2, Order::Sequential),
-            false,
-            First,
-            FirstTerm,
-            "((B+(0+1))+2)",
-        ),
-        (
-            blocks(2, Order::Sequential),
-            true,
-            First,
-            Zero,
-            "((B+[1 [0 Z]])+[2 Z])",
-        ),
-        (
-            blocks(2, Order::Sequential),
-            false,
-            Last,
-            FirstTerm,
-            "(((0+1)+2)+B)",
-        ),
-        (
-            tree(&[(2, 0), (1, 3)]),
-            true,
-            First,
-            FirstTerm,
-            "([1 B]+[0 2])",
-        ),
-        (
-            tree(&[(2, 1), (3, 0)]),
-            true,
-            First,
-            FirstTerm,
-            "[0 [1 [2 B]]]",
-        ),
+        (lanes(2, Combine::Halving), true, First, FirstTerm, "([2 [0 B]]+1)"),
+        (lanes(2, Combine::Halving), true, First, Zero, "([2 [0 B]]+[1 Z])"),
+        (blocks(2, Order::Sequential), false, First, FirstTerm, "((B+(0+1))+2)"),
+        (blocks(2, Order::Sequential), true, First, Zero, "((B+[1 [0 Z]])+[2 Z])"),
+        (blocks(2, Order::Sequential), false, Last, FirstTerm, "(((0+1)+2)+B)"),
+        (tree(&[(2, 0), (1, 3)]), true, First, FirstTerm, "([1 B]+[0 2])"),
+        (tree(&[(2, 1), (3, 0)]), true, First, FirstTerm, "[0 [1 [2 B]]]"),
     ] {
-        let schedule = Schedule {
-            order,
-            fma,
-            start,
-            bias,
-        };
-        assert_eq!(
-            written(&schedule, 3, true).as_deref(),
-            Ok(expected),
-            "{schedule:?}"
-        );
+        let schedule = Schedule { order, fma, start, bias };
+        assert_eq!(written(&schedule, 3, true).as_deref(), Ok(expected), "{schedule:?}");
     }
     for bias in [First, Last] {
         let schedule = Schedule::new(Order::Sequential, true, bias);

@@ -7,12 +7,7 @@ use tl_kernel::diagnostic::Outcome;
 use tl_kernel::{Diagnostic, Verdict};
 
 /// Prints what became of the certificate at `path`.
-pub(crate) fn human(
-    path: &Path,
-    judged: &Judged,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<()> {
+pub(crate) fn human(path: &Path, judged: &Judged, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
     let path = path.display();
     let (word, findings) = match judged {
         Judged::Trouble(trouble) => return writeln!(err, "{trouble}"),
@@ -28,10 +23,7 @@ pub(crate) fn human(
     for finding in findings {
         write!(err, "{}", text(&path.to_string(), finding))?;
     }
-    let codes: Vec<String> = findings
-        .iter()
-        .map(|f| format!("{} {}", f.code.id(), f.code.title()))
-        .collect();
+    let codes: Vec<String> = findings.iter().map(|f| format!("{} {}", f.code.id(), f.code.title())).collect();
     writeln!(out, "{word} {path}: {}.", codes.join("; "))
 }
 
@@ -41,12 +33,7 @@ fn text(path: &str, finding: &Diagnostic) -> String {
         Outcome::Rejected => "error",
         Outcome::Declined => "declined",
     };
-    let mut text = format!(
-        "{level}[{}]: {}\n  --> {path}#{}",
-        finding.code.id(),
-        finding.message,
-        finding.pointer
-    );
+    let mut text = format!("{level}[{}]: {}\n  --> {path}#{}", finding.code.id(), finding.message, finding.pointer);
     if let Some((id, op)) = finding.node {
         text += &format!("  node {id} ({op})");
     }
@@ -54,14 +41,8 @@ fn text(path: &str, finding: &Diagnostic) -> String {
         text += &format!("  index {index:?} of shape {shape:?}");
     }
     text.push('\n');
-    let rows = [
-        ("recorded", &finding.claimed),
-        ("derived", &finding.derived),
-        ("ulps", &finding.ulps),
-    ];
-    let rows = rows
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    let rows = [("recorded", &finding.claimed), ("derived", &finding.derived), ("ulps", &finding.ulps)];
+    let rows = rows.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
     for (name, value) in rows.chain(finding.facts.iter().map(|(name, value)| (*name, value))) {
         text += &format!("   | {name:<10} {value}\n");
     }

@@ -8,10 +8,7 @@ use tl_kernel::{Diagnostic, Verdict};
 
 /// Prints all of them at once.
 pub(crate) fn json(judged: &[JudgedFile], out: &mut dyn Write) -> io::Result<()> {
-    let rows: Vec<Value> = judged
-        .iter()
-        .map(|(path, judged)| row(&path.display().to_string(), judged))
-        .collect();
+    let rows: Vec<Value> = judged.iter().map(|(path, judged)| row(&path.display().to_string(), judged)).collect();
     serde_json::to_writer_pretty(&mut *out, &rows)?;
     writeln!(out)
 }
@@ -19,7 +16,9 @@ pub(crate) fn json(judged: &[JudgedFile], out: &mut dyn Write) -> io::Result<()>
 fn row(path: &str, judged: &Judged) -> Value {
     let findings = |findings: &[Diagnostic]| findings.iter().map(finding).collect::<Vec<_>>();
     match judged {
-        Judged::Trouble(trouble) => value!({"path": path, "verdict": null, "trouble": trouble}),
+        Judged::Trouble(trouble) => {
+            value!({"path": path, "verdict": null, "code": trouble.code, "trouble": trouble.message})
+        }
         Judged::Verdict(Verdict::Accepted(accepted), about) => value!({
             "path": path,
             "verdict": "ACCEPTED",
@@ -49,20 +48,12 @@ fn finding(finding: &Diagnostic) -> Value {
         put("index", value!(index));
         put("shape", value!(shape));
     }
-    for (key, content) in [
-        ("claimed", &finding.claimed),
-        ("derived", &finding.derived),
-        ("ulps", &finding.ulps),
-    ] {
+    for (key, content) in [("claimed", &finding.claimed), ("derived", &finding.derived), ("ulps", &finding.ulps)] {
         if let Some(content) = content {
             put(key, content.as_str().into());
         }
     }
-    let facts: Map<String, Value> = finding
-        .facts
-        .iter()
-        .map(|(n, v)| (n.to_string(), v.as_str().into()))
-        .collect();
+    let facts: Map<String, Value> = finding.facts.iter().map(|(n, v)| (n.to_string(), v.as_str().into())).collect();
     put("facts", facts.into());
     Value::Object(object)
 }

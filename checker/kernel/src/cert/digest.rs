@@ -32,14 +32,8 @@ impl Digest {
             hash.update(length(name.len()));
             hash.update(name.as_bytes());
             hash.update(length(tensor.dimensions().len()));
-            tensor
-                .dimensions()
-                .iter()
-                .for_each(|&n| hash.update(length(n)));
-            tensor
-                .data()
-                .iter()
-                .for_each(|word| hash.update(word.to_le_bytes()));
+            tensor.dimensions().iter().for_each(|&n| hash.update(length(n)));
+            tensor.data().iter().for_each(|word| hash.update(word.to_le_bytes()));
         }
         Digest(hash.finalize().into())
     }
@@ -48,11 +42,7 @@ impl Digest {
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         let digits = text.as_bytes();
-        if digits.len() != 64
-            || !digits
-                .iter()
-                .all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
-        {
+        if digits.len() != 64 || !digits.iter().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
             return None;
         }
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {

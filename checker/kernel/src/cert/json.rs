@@ -1,6 +1,6 @@
 //! Strict JSON: a document tree in which nothing is lost, and a cursor that decodes it with the place of every error.
 //!
-//! Claim: [`parse`] accepts exactly one JSON value (RFC 8259) of at most 128 nested levels and nothing after it. The tree keeps duplicate keys
+//! Claim: [`parse`] accepts exactly one JSON value (RFC 8259) of at most 127 nested levels and nothing after it. The tree keeps duplicate keys
 //! and marks numbers that are not integers, so that decoding can refuse both *where they stand*; [`Object::finish`] refuses keys
 //! that nobody asked for. Writing a tree and parsing it again yields the same tree.
 //! Cost: about 32 bytes a value beside the text; the caller bounds the length of the text first. A place is a chain of steps that values share,
@@ -40,22 +40,12 @@ impl Json {
 
     /// An object of these entries.
     pub fn object<const N: usize>(entries: [(&str, Json); N]) -> Json {
-        Json::Object(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key.to_string(), value))
-                .collect(),
-        )
+        Json::Object(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
     }
 
     /// An array of integers.
     pub fn integers(values: &[usize]) -> Json {
-        Json::Array(
-            values
-                .iter()
-                .map(|&n| Json::Integer(i64::try_from(n).unwrap_or(i64::MAX)))
-                .collect(),
-        )
+        Json::Array(values.iter().map(|&n| Json::Integer(i64::try_from(n).unwrap_or(i64::MAX))).collect())
     }
 }
 
@@ -187,10 +177,7 @@ pub struct Cursor {
 impl Cursor {
     /// The root of a document.
     pub fn root(json: Json) -> Self {
-        Cursor {
-            json,
-            place: Place::Root,
-        }
+        Cursor { json, place: Place::Root }
     }
 
     /// Where this value stands (RFC 6901).
@@ -207,11 +194,7 @@ impl Cursor {
             Json::Array(_) => "an array",
             Json::Object(_) => "an object",
         };
-        Diagnostic::new(
-            Code::WrongType,
-            self.pointer(),
-            format!("expected {expected}, found {found}"),
-        )
+        Diagnostic::new(Code::WrongType, self.pointer(), format!("expected {expected}, found {found}"))
     }
 
     /// The string here.
@@ -246,8 +229,7 @@ impl Cursor {
     /// The exact number in the string here.
     pub fn exact(self) -> Result<Exact, Diagnostic> {
         let place = self.place.clone();
-        Exact::parse(&self.string()?)
-            .map_err(|error| Diagnostic::new(Code::ExactNumber, place.pointer(), error))
+        Exact::parse(&self.string()?).map_err(|error| Diagnostic::new(Code::ExactNumber, place.pointer(), error))
     }
 
     /// The entries of the array here.
@@ -256,10 +238,10 @@ impl Cursor {
             return Err(self.wrong_type("an array"));
         };
         let above = Rc::new(self.place);
-        Ok(items.into_iter().enumerate().map(move |(i, json)| Cursor {
-            json,
-            place: Place::Index(i, Rc::clone(&above)),
-        }))
+        Ok(items
+            .into_iter()
+            .enumerate()
+            .map(move |(i, json)| Cursor { json, place: Place::Index(i, Rc::clone(&above)) }))
     }
 
     /// The object here; two entries with one key are refused.
@@ -267,10 +249,7 @@ impl Cursor {
         let Json::Object(entries) = self.json else {
             return Err(self.wrong_type("an object"));
         };
-        let mut object = Object {
-            entries: BTreeMap::new(),
-            place: Rc::new(self.place),
-        };
+        let mut object = Object { entries: BTreeMap::new(), place: Rc::new(self.place) };
         for (key, json) in entries {
             let place = object.place(&key);
             let cursor = Cursor { json, place };
@@ -284,6 +263,11 @@ impl Cursor {
         }
         Ok(object)
     }
+}
+
+/// The pointer to `key` in the object at `pointer` (RFC 6901).
+pub fn below(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 /// The entries of an object that are still to be decoded.
@@ -300,10 +284,7 @@ impl Object {
 
     /// An object without entries in the place of another.
     pub fn empty(place: &Object) -> Self {
-        Object {
-            entries: BTreeMap::new(),
-            place: Rc::clone(&place.place),
-        }
+        Object { entries: BTreeMap::new(), place: Rc::clone(&place.place) }
     }
 
     /// Where this object stands.
@@ -348,60 +329,30 @@ mod tests {
 
     #[test]
     fn only_one_complete_value_is_a_document() {
-        for bytes in [
-            "",
-            "{",
-            "{} {}",
-            "[1,]",
-            "{\"a\":1}x",
-            "nul",
-            "\"\u{1}\"",
-            "[01]",
-        ] {
-            assert_eq!(
-                parse(bytes.as_bytes()).map_err(|d| d.code),
-                Err(Code::Syntax),
-                "{bytes}"
-            );
+        for bytes in ["", "{", "{} {}", "[1,]", "{\"a\":1}x", "nul", "\"\u{1}\"", "[01]"] {
+            assert_eq!(parse(bytes.as_bytes()).map_err(|d| d.code), Err(Code::Syntax), "{bytes}");
         }
         assert!(parse(b"\"\xff\"").is_err());
         let deep = "[".repeat(10_000) + &"]".repeat(10_000);
-        assert_eq!(
-            parse(deep.as_bytes()).map_err(|d| d.code),
-            Err(Code::Syntax)
-        );
+        assert_eq!(parse(deep.as_bytes()).map_err(|d| d.code), Err(Code::Syntax));
     }
 
     #[test]
     fn what_is_duplicate_or_left_over_is_refused_where_it_stands() {
-        let object =
-            |text: &str| parse(text.as_bytes()).and_then(|json| Cursor::root(json).object());
-        let duplicate = object(r#"{"a/b":1,"a/b":2}"#)
-            .map(|_| ())
-            .map_err(|d| (d.code, d.pointer));
+        let object = |text: &str| parse(text.as_bytes()).and_then(|json| Cursor::root(json).object());
+        let duplicate = object(r#"{"a/b":1,"a/b":2}"#).map(|_| ()).map_err(|d| (d.code, d.pointer));
         assert_eq!(duplicate, Err((Code::DuplicateKey, "/a~1b".to_string())));
-        let left = object(r#"{"a":1}"#)
-            .and_then(Object::finish)
-            .map_err(|d| (d.code, d.pointer));
+        let left = object(r#"{"a":1}"#).and_then(Object::finish).map_err(|d| (d.code, d.pointer));
         assert_eq!(left, Err((Code::UnknownKey, "/a".to_string())));
         for number in ["1.5", "1e2", "99999999999999999999", "-1"] {
-            let decoded =
-                parse(number.as_bytes()).and_then(|json| Cursor::root(json).integer::<u32>());
-            assert_eq!(
-                decoded.map_err(|d| d.code),
-                Err(Code::NotAnInteger),
-                "{number}"
-            );
+            let decoded = parse(number.as_bytes()).and_then(|json| Cursor::root(json).integer::<u32>());
+            assert_eq!(decoded.map_err(|d| d.code), Err(Code::NotAnInteger), "{number}");
         }
     }
 
     #[test]
     fn a_long_name_above_a_long_array_costs_their_sum() {
-        let text = format!(
-            r#"{{"{}":[{}0]}}"#,
-            "n".repeat(1 << 20),
-            "0,".repeat(1 << 16)
-        );
+        let text = format!(r#"{{"{}":[{}0]}}"#, "n".repeat(1 << 20), "0,".repeat(1 << 16));
         let mut object = parse(text.as_bytes()).and_then(|json| Cursor::root(json).object());
         let name = "n".repeat(1 << 20);
         let array = object.as_mut().map_err(|d| d.clone());
@@ -415,11 +366,6 @@ mod tests {
     #[test]
     fn text_written_from_a_tree_parses_to_the_tree() {
         let text = r#"{"a":[1,-2,true],"b":"quote \" and \\ and é","c":{}}"#;
-        assert_eq!(
-            parse(text.as_bytes())
-                .map(|json| json.to_string())
-                .as_deref(),
-            Ok(text)
-        );
+        assert_eq!(parse(text.as_bytes()).map(|json| json.to_string()).as_deref(), Ok(text));
     }
 }

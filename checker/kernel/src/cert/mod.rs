@@ -18,7 +18,7 @@ use crate::ir::evaluate::Named;
 use crate::ir::{CheckedGraph, Graph, Shape};
 use crate::limits::Limits;
 use digest::Digest;
-use json::{Cursor, Object};
+use json::{Cursor, Object, below};
 use std::collections::BTreeMap;
 use tensor::{Files, TensorSource};
 
@@ -51,7 +51,7 @@ pub struct Certificate {
 /// Decodes the text of a certificate.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Document, Diagnostic> {
     if bytes.len() > limits.json_bytes {
-        let message = format!("{} bytes, the limit is {}", bytes.len(), limits.json_bytes);
+        let message = format!("more than {} bytes", limits.json_bytes);
         return Err(Diagnostic::new(Code::LimitBytes, "", message));
     }
     let mut object = Cursor::root(json::parse(bytes)?).object()?;
@@ -80,20 +80,11 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Document, Diagnostic> {
     let parameters = TensorSource::decode_named(model.take("parameters")?)?;
     model.finish()?;
     let inputs = object.take("inputs")?.array()?;
-    let inputs = inputs
-        .map(TensorSource::decode_named)
-        .collect::<Result<_, _>>()?;
+    let inputs = inputs.map(TensorSource::decode_named).collect::<Result<_, _>>()?;
     let files = decode_files(&mut object)?;
     let precision = decode_witness(&mut object)?;
     object.finish()?;
-    Ok(Document {
-        graph,
-        parameters,
-        inputs,
-        claim,
-        files,
-        precision,
-    })
+    Ok(Document { graph, parameters, inputs, claim, files, precision })
 }
 
 fn decode_files(object: &mut Object) -> Result<BTreeMap<String, Digest>, Diagnostic> {
@@ -103,17 +94,10 @@ fn decode_files(object: &mut Object) -> Result<BTreeMap<String, Digest>, Diagnos
     let decode = |(path, digest): (String, Cursor)| {
         let place = digest.pointer();
         if !is_plain(&path) {
-            let message =
-                format!("{path:?} is not a relative path of plain names to a .safetensors file");
+            let message = format!("{path:?} is not a relative path of plain names to a .safetensors file");
             return Err(Diagnostic::new(Code::FilePath, place, message));
         }
-        let not_digest = || {
-            Diagnostic::new(
-                Code::FileDigest,
-                place,
-                "a digest is 64 lower-case hexadecimal digits",
-            )
-        };
+        let not_digest = || Diagnostic::new(Code::FileDigest, place, "a digest is 64 lower-case hexadecimal digits");
         let digest = Digest::parse(&digest.string()?).ok_or_else(not_digest)?;
         Ok((path, digest))
     };
@@ -135,10 +119,7 @@ fn decode_witness(object: &mut Object) -> Result<Option<u64>, Diagnostic> {
         return Ok(None);
     };
     let mut witness = witness.object()?;
-    let precision = witness
-        .optional("precision")
-        .map(Cursor::integer)
-        .transpose()?;
+    let precision = witness.optional("precision").map(Cursor::integer).transpose()?;
     witness.finish()?;
     Ok(precision)
 }
@@ -146,35 +127,22 @@ fn decode_witness(object: &mut Object) -> Result<Option<u64>, Diagnostic> {
 impl Document {
     /// The files that the certificate needs, by path relative to it, with their digests.
     pub fn files(&self) -> impl Iterator<Item = (&str, Digest)> {
-        self.files
-            .iter()
-            .map(|(path, &digest)| (path.as_str(), digest))
+        self.files.iter().map(|(path, &digest)| (path.as_str(), digest))
     }
 
     /// The certificate, given the bytes of every file.
-    pub fn bind(
-        self,
-        files: &BTreeMap<String, Vec<u8>>,
-        limits: &Limits,
-    ) -> Result<Certificate, Diagnostic> {
+    pub fn bind(self, files: &BTreeMap<String, Vec<u8>>, limits: &Limits) -> Result<Certificate, Diagnostic> {
         let mut tensors = self.read_files(files, limits)?;
         let graph = self.graph.check("/model/graph", limits)?;
-        let mut fit =
-            |given: BTreeMap<String, TensorSource>, wanted: Vec<(&str, &Shape)>, place: String| {
-                fit(given, &wanted, &place, &mut tensors)
-            };
-        let parameters = fit(
-            self.parameters,
-            graph.constants().collect(),
-            "/model/parameters".into(),
-        )?;
+        let mut fit = |given: BTreeMap<String, TensorSource>, wanted: Vec<(&str, &Shape)>, place: String| {
+            fit(given, &wanted, &place, &mut tensors)
+        };
+        let parameters = fit(self.parameters, graph.constants().collect(), "/model/parameters".into())?;
         let cases = self.inputs.into_iter().enumerate();
         let inputs = cases
             .map(|(i, case)| fit(case, graph.inputs().collect(), format!("/inputs/{i}")))
             .collect::<Result<Vec<_>, _>>()?;
-        let work = graph
-            .work()
-            .saturating_mul(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
+        let work = graph.work().saturating_mul(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
         if work > limits.work {
             let message = format!(
                 "{} cases at the cost of {} multiply-adds each, the limit is {}",
@@ -186,20 +154,17 @@ impl Document {
         }
         let claim = self.claim.bind(&graph, inputs.len(), |outputs, place| {
             let shape_of = |&id: &usize| graph.nodes().get(id).map(|node| &node.shape);
-            let wanted = graph
-                .outputs()
-                .iter()
-                .filter_map(|(name, id)| Some((name.as_str(), shape_of(id)?)));
+            let wanted = graph.outputs().iter().filter_map(|(name, id)| Some((name.as_str(), shape_of(id)?)));
             fit(outputs, wanted.collect(), place)
         })?;
         for (path, tensors_of_file) in &tensors.tensors {
-            let unused = tensors_of_file
-                .keys()
-                .find(|name| !tensors.used.contains(&(path.clone(), (*name).clone())));
-            if let Some(name) = unused {
-                let message = format!("nothing uses the tensor {name:?} of the file {path:?}");
-                return Err(Diagnostic::new(Code::Unused, "/files", message));
-            }
+            let is_used = |name: &String| tensors.used.contains(&(path.clone(), name.clone()));
+            let message = match tensors_of_file.keys().find(|name| !is_used(name)) {
+                Some(name) => format!("nothing uses the tensor {name:?} of the file {path:?}"),
+                None if tensors_of_file.is_empty() => format!("nothing uses the file {path:?}, which has no tensor"),
+                None => continue,
+            };
+            return Err(Diagnostic::new(Code::Unused, "/files", message));
         }
         Ok(Certificate {
             graph_digest: Digest::of_graph(graph.graph()),
@@ -212,44 +177,25 @@ impl Document {
         })
     }
 
-    fn read_files(
-        &self,
-        files: &BTreeMap<String, Vec<u8>>,
-        limits: &Limits,
-    ) -> Result<Files, Diagnostic> {
-        let mut read = Files {
-            left: limits.file_bytes / 4,
-            ..Files::default()
-        };
+    fn read_files(&self, files: &BTreeMap<String, Vec<u8>>, limits: &Limits) -> Result<Files, Diagnostic> {
+        let mut read = Files::default();
         let mut total = 0usize;
         for (path, digest) in &self.files {
-            let place = format!("/files/{}", path.replace('/', "~1"));
-            let missing = || {
-                Diagnostic::new(
-                    Code::TensorMissing,
-                    &place,
-                    format!("the file {path:?} is not given"),
-                )
-            };
+            let place = below("/files", path);
+            let missing = || Diagnostic::new(Code::TensorMissing, &place, format!("the file {path:?} is not given"));
             let bytes = files.get(path).ok_or_else(missing)?;
             total = total.saturating_add(bytes.len());
             if total > limits.file_bytes {
-                let message = format!("{total} bytes so far, the limit is {}", limits.file_bytes);
+                let message = format!("more than {} bytes of tensor files together", limits.file_bytes);
                 return Err(Diagnostic::new(Code::LimitBytes, place, message));
             }
             let found = Digest::of(bytes);
             if found != *digest {
-                let mut diagnostic = Diagnostic::new(
-                    Code::FileDigest,
-                    place,
-                    "the file is not the one that is meant",
-                );
-                (diagnostic.claimed, diagnostic.derived) =
-                    (Some(digest.to_string()), Some(found.to_string()));
+                let mut diagnostic = Diagnostic::new(Code::FileDigest, place, "the file is not the one that is meant");
+                (diagnostic.claimed, diagnostic.derived) = (Some(digest.to_string()), Some(found.to_string()));
                 return Err(diagnostic);
             }
-            read.tensors
-                .insert(path.clone(), safetensors::read(bytes, &place, limits)?);
+            read.tensors.insert(path.clone(), safetensors::read(bytes, &place, limits)?);
         }
         Ok(read)
     }
@@ -264,34 +210,18 @@ fn fit(
 ) -> Result<Named<u32>, Diagnostic> {
     let mut named = Named::new();
     for &(name, shape) in wanted {
-        let missing = || {
-            Diagnostic::new(
-                Code::TensorMissing,
-                place,
-                format!("the graph asks for {name:?} of shape {shape}"),
-            )
-        };
+        let missing =
+            || Diagnostic::new(Code::TensorMissing, place, format!("the graph asks for {name:?} of shape {shape}"));
         let tensor = given.remove(name).ok_or_else(missing)?.resolve(files)?;
         if tensor.shape() != shape {
-            let message = format!(
-                "{name:?} has shape {}, the graph asks for {shape}",
-                tensor.shape()
-            );
-            return Err(Diagnostic::new(
-                Code::Binding,
-                format!("{place}/{}", name.replace('~', "~0").replace('/', "~1")),
-                message,
-            ));
+            let message = format!("{name:?} has shape {}, the graph asks for {shape}", tensor.shape());
+            return Err(Diagnostic::new(Code::Binding, below(place, name), message));
         }
         named.insert(name.to_string(), tensor);
     }
     match given.keys().next() {
         None => Ok(named),
-        Some(name) => Err(Diagnostic::new(
-            Code::Unused,
-            place,
-            format!("the graph has nothing called {name:?}"),
-        )),
+        Some(name) => Err(Diagnostic::new(Code::Unused, place, format!("the graph has nothing called {name:?}"))),
     }
 }
 
@@ -323,10 +253,7 @@ impl Certificate {
 
     /// Number of parameter elements.
     pub fn parameter_elements(&self) -> usize {
-        self.parameters
-            .values()
-            .map(|tensor| tensor.data().len())
-            .sum()
+        self.parameters.values().map(|tensor| tensor.data().len()).sum()
     }
 
     /// Whether `graph` and `parameters` (imported from a model file) are those of this certificate.
@@ -337,29 +264,12 @@ impl Certificate {
                 place,
                 format!("the {what} of the model file differ from those of the certificate"),
             );
-            (diagnostic.claimed, diagnostic.derived) =
-                (Some(claimed.to_string()), Some(derived.to_string()));
-            if claimed == derived {
-                Ok(())
-            } else {
-                Err(diagnostic)
-            }
+            (diagnostic.claimed, diagnostic.derived) = (Some(claimed.to_string()), Some(derived.to_string()));
+            if claimed == derived { Ok(()) } else { Err(diagnostic) }
         };
         let graph = Digest::of_graph(graph);
-        differ(
-            Code::ModelGraph,
-            "/model/graph",
-            "graph digests",
-            self.graph_digest,
-            graph,
-        )?;
+        differ(Code::ModelGraph, "/model/graph", "graph digests", self.graph_digest, graph)?;
         let parameters = Digest::of_parameters(parameters);
-        differ(
-            Code::ModelParameters,
-            "/model/parameters",
-            "parameter digests",
-            self.parameter_digest,
-            parameters,
-        )
+        differ(Code::ModelParameters, "/model/parameters", "parameter digests", self.parameter_digest, parameters)
     }
 }

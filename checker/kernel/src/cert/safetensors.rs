@@ -12,83 +12,45 @@ use crate::limits::Limits;
 use std::collections::BTreeMap;
 
 /// The F32 tensors of a file by name, as binary32 words. Diagnostics stand at `pointer`.
-pub(crate) fn read(
-    bytes: &[u8],
-    pointer: &str,
-    limits: &Limits,
-) -> Result<BTreeMap<String, Tensor<u32>>, Diagnostic> {
+pub(crate) fn read(bytes: &[u8], pointer: &str, limits: &Limits) -> Result<BTreeMap<String, Tensor<u32>>, Diagnostic> {
     let fault = |message: String| Diagnostic::new(Code::TensorFile, pointer, message);
-    let (length, rest) = bytes
-        .split_first_chunk::<8>()
-        .ok_or_else(|| fault("shorter than its first field".into()))?;
-    let split = usize::try_from(u64::from_le_bytes(*length))
-        .ok()
-        .filter(|&length| length <= rest.len());
-    let (header, data) =
-        rest.split_at(split.ok_or_else(|| fault("the table is longer than the file".into()))?);
+    let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| fault("shorter than its first field".into()))?;
+    let split = usize::try_from(u64::from_le_bytes(*length)).ok().filter(|&length| length <= rest.len());
+    let (header, data) = rest.split_at(split.ok_or_else(|| fault("the table is longer than the file".into()))?);
     if header.len() > limits.json_bytes {
-        let message = format!(
-            "a table of {} bytes, the limit is {}",
-            header.len(),
-            limits.json_bytes
-        );
+        let message = format!("a table of {} bytes, the limit is {}", header.len(), limits.json_bytes);
         return Err(Diagnostic::new(Code::LimitBytes, pointer, message));
     }
     // Inside the table, places are those of the table; the message keeps them, the pointer stays in the certificate.
-    let outside = |inner: Diagnostic| {
-        fault(format!(
-            "{} at {:?} in the table of the file",
-            inner.message, inner.pointer
-        ))
-    };
+    let outside =
+        |inner: Diagnostic| fault(format!("{} at {:?} in the table of the file", inner.message, inner.pointer));
     let header = header.trim_ascii_end(); // the format pads the table with spaces
-    let mut object = parse(header)
-        .and_then(|json| Cursor::root(json).object())
-        .map_err(outside)?;
+    let mut object = parse(header).and_then(|json| Cursor::root(json).object()).map_err(outside)?;
     drop(object.optional("__metadata__"));
     let mut entries = Vec::new();
     for (name, entry) in object.into_entries() {
-        entries.push((
-            name,
-            entry.object().and_then(Entry::decode).map_err(outside)?,
-        ));
+        entries.push((name, entry.object().and_then(Entry::decode).map_err(outside)?));
     }
     entries.sort_by_key(|(_, entry)| (entry.start, entry.end));
     let mut tensors = BTreeMap::new();
     let mut end = 0;
     for (name, entry) in entries {
         if entry.start != end || entry.end < entry.start {
-            return Err(fault(format!(
-                "the data of {name:?} does not follow the data before it"
-            )));
+            return Err(fault(format!("the data of {name:?} does not follow the data before it")));
         }
         end = entry.end;
-        let data = data
-            .get(entry.start..entry.end)
-            .ok_or_else(|| fault(format!("the data of {name:?} is cut off")))?;
+        let data = data.get(entry.start..entry.end).ok_or_else(|| fault(format!("the data of {name:?} is cut off")))?;
         if entry.dtype != "F32" {
-            return Err(fault(format!(
-                "{name:?} is of type {}, only F32 is supported",
-                entry.dtype
-            )));
+            return Err(fault(format!("{name:?} is of type {}, only F32 is supported", entry.dtype)));
         }
-        let words = data.chunks_exact(4).map(|word| {
-            word.iter()
-                .rev()
-                .fold(0, |n, &byte| n << 8 | u32::from(byte))
-        });
-        let tensor =
-            Tensor::new(entry.shape, words.collect()).filter(|_| data.len().is_multiple_of(4));
+        let words = data.chunks_exact(4).map(|word| word.iter().rev().fold(0, |n, &byte| n << 8 | u32::from(byte)));
+        let tensor = Tensor::new(entry.shape, words.collect()).filter(|_| data.len().is_multiple_of(4));
         tensors.insert(
             name.clone(),
             tensor.ok_or_else(|| fault(format!("the data of {name:?} does not fill its shape")))?,
         );
     }
-    if end == data.len() {
-        Ok(tensors)
-    } else {
-        Err(fault("bytes after the last tensor".into()))
-    }
+    if end == data.len() { Ok(tensors) } else { Err(fault("bytes after the last tensor".into())) }
 }
 
 struct Entry {
@@ -105,18 +67,9 @@ impl Entry {
         let offsets = object.take("data_offsets")?;
         let place = offsets.pointer();
         let [start, end] = Vec::<usize>::decode(offsets)?[..] else {
-            return Err(Diagnostic::new(
-                Code::WrongType,
-                place,
-                "data_offsets are two integers",
-            ));
+            return Err(Diagnostic::new(Code::WrongType, place, "data_offsets are two integers"));
         };
         object.finish()?;
-        Ok(Entry {
-            dtype,
-            shape,
-            start,
-            end,
-        })
+        Ok(Entry { dtype, shape, start, end })
     }
 }

@@ -20,12 +20,11 @@ enum Words {
     File { path: String, tensor: String },
 }
 
-/// The contents of tensor files by path, which tensors were used, and how many words may still be copied: a tensor named twice counts twice.
+/// The contents of tensor files by path, and which tensors were used.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
     pub(crate) tensors: BTreeMap<String, BTreeMap<String, Tensor<u32>>>,
     pub(crate) used: BTreeSet<(String, String)>,
-    pub(crate) left: usize,
 }
 
 impl TensorSource {
@@ -36,72 +35,38 @@ impl TensorSource {
         let shape = Shape::decode(object.take("shape")?)?;
         let words = match object.optional("words") {
             Some(words) => Words::Inline(parse_words(words, shape.elements())?),
-            None => Words::File {
-                path: object.take("file")?.string()?,
-                tensor: object.take("tensor")?.string()?,
-            },
+            None => Words::File { path: object.take("file")?.string()?, tensor: object.take("tensor")?.string()? },
         };
         object.finish()?;
-        Ok(TensorSource {
-            pointer,
-            shape,
-            words,
-        })
+        Ok(TensorSource { pointer, shape, words })
     }
 
     /// Decodes an object of tensors by name.
-    pub(crate) fn decode_named(
-        cursor: Cursor,
-    ) -> Result<BTreeMap<String, TensorSource>, Diagnostic> {
-        cursor
-            .object()?
-            .into_entries()
-            .map(|(name, tensor)| Ok((name, TensorSource::decode(tensor)?)))
-            .collect()
+    pub(crate) fn decode_named(cursor: Cursor) -> Result<BTreeMap<String, TensorSource>, Diagnostic> {
+        cursor.object()?.into_entries().map(|(name, tensor)| Ok((name, TensorSource::decode(tensor)?))).collect()
     }
 
     /// The tensor itself, looked up in `files`.
     pub(crate) fn resolve(self, files: &mut Files) -> Result<Tensor<u32>, Diagnostic> {
-        let TensorSource {
-            pointer,
-            shape,
-            words,
-        } = self;
-        let data = match words {
-            Words::Inline(words) => words,
+        let TensorSource { pointer, shape, words } = self;
+        match words {
+            Words::Inline(words) => {
+                let fills = || Diagnostic::new(Code::Words, pointer, "the words do not fill the shape");
+                Tensor::new(shape, words).ok_or_else(fills)
+            }
             Words::File { path, tensor } => {
-                let missing = || {
-                    format!("there is no tensor {tensor:?} in a file {path:?} of this certificate")
-                };
-                let found = files
-                    .tensors
-                    .get(&path)
-                    .and_then(|tensors| tensors.get(&tensor));
-                let found = found
-                    .ok_or_else(|| Diagnostic::new(Code::TensorMissing, &pointer, missing()))?;
+                let missing = || format!("there is no tensor {tensor:?} in a file {path:?} of this certificate");
+                let found = files.tensors.get(&path).and_then(|tensors| tensors.get(&tensor));
+                let found = found.ok_or_else(|| Diagnostic::new(Code::TensorMissing, &pointer, missing()))?;
                 if *found.shape() != shape {
-                    let message = format!(
-                        "the tensor in the file has shape {}, not {shape}",
-                        found.shape()
-                    );
+                    let message = format!("the tensor in the file has shape {}, not {shape}", found.shape());
                     return Err(Diagnostic::new(Code::Binding, pointer, message));
                 }
-                let many = || {
-                    let message =
-                        "the tensors named in files are together larger than the limit on files";
-                    Diagnostic::new(Code::LimitBytes, &pointer, message)
-                };
-                files.left = files
-                    .left
-                    .checked_sub(found.data().len())
-                    .ok_or_else(many)?;
-                let data = found.data().to_vec();
+                let found = found.clone(); // shares the data: a file that a thousand names refer to is in memory once
                 files.used.insert((path, tensor));
-                data
+                Ok(found)
             }
-        };
-        let fills = || Diagnostic::new(Code::Words, pointer, "the words do not fill the shape");
-        Tensor::new(shape, data).ok_or_else(fills)
+        }
     }
 }
 
@@ -111,11 +76,7 @@ fn parse_words(cursor: Cursor, count: usize) -> Result<Vec<u32>, Diagnostic> {
     let text = cursor.string()?;
     let fault = |message: String| Diagnostic::new(Code::Words, &pointer, message);
     if text.len() + 1 != count * 9 {
-        return Err(fault(format!(
-            "{} characters, {count} words take {}",
-            text.len(),
-            count * 9 - 1
-        )));
+        return Err(fault(format!("{} characters, {count} words take {}", text.len(), count * 9 - 1)));
     }
     let word = |(i, word): (usize, &[u8])| {
         let (digits, gap) = word.split_at(8);
@@ -124,37 +85,36 @@ fn parse_words(cursor: Cursor, count: usize) -> Result<Vec<u32>, Diagnostic> {
             b'a'..=b'f' => Some(value << 4 | u32::from(c - b'a' + 10)),
             _ => None,
         };
-        let value = digits
-            .iter()
-            .try_fold(0, digit)
-            .filter(|_| matches!(gap, b" " | b""));
-        value.ok_or_else(|| {
-            fault(format!(
-                "word {i} is not eight hexadecimal digits, or not followed by one space"
-            ))
-        })
+        let value = digits.iter().try_fold(0, digit).filter(|_| matches!(gap, b" " | b""));
+        value.ok_or_else(|| fault(format!("word {i} is not eight hexadecimal digits, or not followed by one space")))
     };
     text.as_bytes().chunks(9).enumerate().map(word).collect()
 }
 
 /// A tensor as certificates write it inline.
 pub fn encode_inline(tensor: &Tensor<u32>) -> Json {
-    let words: Vec<String> = tensor
-        .data()
-        .iter()
-        .map(|word| format!("{word:08x}"))
-        .collect();
-    Json::object([
-        ("shape", tensor.shape().encode()),
-        ("words", Json::String(words.join(" "))),
-    ])
+    let words: Vec<String> = tensor.data().iter().map(|word| format!("{word:08x}")).collect();
+    Json::object([("shape", tensor.shape().encode()), ("words", Json::String(words.join(" ")))])
 }
 
 /// A tensor as certificates name it in a file.
 pub fn encode_in_file(shape: &Shape, path: &str, tensor: &str) -> Json {
-    Json::object([
-        ("shape", shape.encode()),
-        ("file", Json::string(path)),
-        ("tensor", Json::string(tensor)),
-    ])
+    Json::object([("shape", shape.encode()), ("file", Json::string(path)), ("tensor", Json::string(tensor))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cert::json::parse;
+
+    #[test]
+    fn a_tensor_of_a_file_that_many_names_refer_to_is_in_memory_once() {
+        let tensor = Tensor::new(Shape::scalar(), vec![0x3f80_0000]).into_iter();
+        let mut files = Files::default();
+        files.tensors.insert("f".into(), tensor.map(|tensor| ("t".to_string(), tensor)).collect());
+        let text = r#"{"a":{"shape":[],"file":"f","tensor":"t"},"b":{"shape":[],"file":"f","tensor":"t"}}"#;
+        let sources = parse(text.as_bytes()).map(Cursor::root).and_then(TensorSource::decode_named).unwrap_or_default();
+        let places: Vec<_> = sources.into_values().map(|s| s.resolve(&mut files).map(|t| t.data().as_ptr())).collect();
+        assert!(matches!(places[..], [Ok(a), Ok(b)] if a == b), "{places:?}");
+    }
 }

@@ -10,11 +10,9 @@
 
 use super::{finding, model_in_words};
 use crate::cert::Certificate;
-use crate::cert::json::{Cursor, Json};
+use crate::cert::json::{Cursor, Json, below};
 use crate::context::EvalError;
-use crate::context::binary32::schedule::{
-    BiasPosition, Combine, MAX_DEPTH, Order, Schedule, Start,
-};
+use crate::context::binary32::schedule::{BiasPosition, Combine, MAX_DEPTH, Order, Schedule, Start};
 use crate::context::binary32::{Binary32, Environment};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::CheckedGraph;
@@ -58,19 +56,11 @@ impl Execution {
             let schedule = Attribute::decode(entry.take("schedule")?)?;
             entry.finish()?;
             if nodes.insert(id, schedule).is_some() {
-                return Err(Diagnostic::new(
-                    Code::Schedule,
-                    place,
-                    format!("node {id} has two schedules"),
-                ));
+                return Err(Diagnostic::new(Code::Schedule, place, format!("node {id} has two schedules")));
             }
         }
         object.finish()?;
-        Ok(Execution {
-            environment,
-            schedule,
-            nodes,
-        })
+        Ok(Execution { environment, schedule, nodes })
     }
 
     /// The execution as certificates write it.
@@ -84,10 +74,7 @@ impl Execution {
             ("schedule".to_string(), self.schedule.encode()),
         ];
         if !self.nodes.is_empty() {
-            entries.push((
-                "nodes".to_string(),
-                Json::Array(self.nodes.iter().map(node).collect()),
-            ));
+            entries.push(("nodes".to_string(), Json::Array(self.nodes.iter().map(node).collect())));
         }
         Json::Object(entries)
     }
@@ -98,11 +85,7 @@ impl Execution {
             None => Ok(()),
             Some(id) => {
                 let message = format!("node {id} has a schedule, but does not exist");
-                Err(Diagnostic::new(
-                    Code::Schedule,
-                    "/claim/execution/nodes",
-                    message,
-                ))
+                Err(Diagnostic::new(Code::Schedule, "/claim/execution/nodes", message))
             }
         }
     }
@@ -115,6 +98,7 @@ impl Execution {
 impl Attribute for Schedule {
     fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         let mut object = cursor.object()?;
+        let place = object.pointer().to_string();
         let schedule = Schedule {
             order: decode_order(object.take("order")?, 0)?,
             fma: Attribute::decode(object.take("fma")?)?,
@@ -122,6 +106,8 @@ impl Attribute for Schedule {
             bias: BiasPosition::decode(object.take("bias")?)?,
         };
         object.finish()?;
+        let malformed = |error: EvalError| Diagnostic::new(Code::Schedule, place, error.to_string());
+        schedule.validate_form().map_err(malformed)?;
         Ok(schedule)
     }
     fn encode(&self) -> Json {
@@ -144,33 +130,20 @@ fn decode_order(cursor: Cursor, depth: usize) -> Result<Order, Diagnostic> {
     let place = kind.pointer();
     let order = match kind.string()?.as_str() {
         "sequential" => Order::Sequential,
-        "pairwise" => Order::Pairwise {
-            leaf: object.take("leaf")?.integer()?,
-        },
-        "lanes" => Order::Lanes {
-            width: object.take("width")?.integer()?,
-            combine: Combine::decode(object.take("combine")?)?,
-        },
+        "pairwise" => Order::Pairwise { leaf: object.take("leaf")?.integer()? },
+        "lanes" => {
+            Order::Lanes { width: object.take("width")?.integer()?, combine: Combine::decode(object.take("combine")?)? }
+        }
         "blocks" if depth < MAX_DEPTH => Order::Blocks {
             size: object.take("size")?.integer()?,
             inner: Box::new(decode_order(object.take("inner")?, depth + 1)?),
         },
         "blocks" => {
-            return Err(Diagnostic::new(
-                Code::Schedule,
-                place,
-                "blocks are nested too deeply",
-            ));
+            return Err(Diagnostic::new(Code::Schedule, place, "blocks are nested too deeply"));
         }
-        "tree" => Order::Tree {
-            pairs: Attribute::decode(object.take("pairs")?)?,
-        },
+        "tree" => Order::Tree { pairs: Attribute::decode(object.take("pairs")?)? },
         other => {
-            return Err(Diagnostic::new(
-                Code::UnknownKeyword,
-                place,
-                format!("no order is of kind {other:?}"),
-            ));
+            return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no order is of kind {other:?}")));
         }
     };
     object.finish()?;
@@ -182,16 +155,12 @@ fn encode_order(order: &Order) -> Json {
     match order {
         Order::Sequential => Json::object([kind("sequential")]),
         Order::Pairwise { leaf } => Json::object([kind("pairwise"), ("leaf", leaf.encode())]),
-        Order::Lanes { width, combine } => Json::object([
-            kind("lanes"),
-            ("width", width.encode()),
-            ("combine", combine.encode()),
-        ]),
-        Order::Blocks { size, inner } => Json::object([
-            kind("blocks"),
-            ("size", size.encode()),
-            ("inner", encode_order(inner)),
-        ]),
+        Order::Lanes { width, combine } => {
+            Json::object([kind("lanes"), ("width", width.encode()), ("combine", combine.encode())])
+        }
+        Order::Blocks { size, inner } => {
+            Json::object([kind("blocks"), ("size", size.encode()), ("inner", encode_order(inner))])
+        }
         Order::Tree { pairs } => Json::object([kind("tree"), ("pairs", pairs.encode())]),
     }
 }
@@ -202,11 +171,7 @@ impl Attribute for (usize, usize) {
         let place = cursor.pointer();
         match Vec::decode(cursor)?[..] {
             [left, right] => Ok((left, right)),
-            _ => Err(Diagnostic::new(
-                Code::Schedule,
-                place,
-                "a pair has two entries",
-            )),
+            _ => Err(Diagnostic::new(Code::Schedule, place, "a pair has two entries")),
         }
     }
     fn encode(&self) -> Json {
@@ -225,35 +190,15 @@ pub(super) fn decide(
     inputs: &Named<u32>,
 ) -> Result<Vec<(&'static str, String)>, Diagnostic> {
     let Some(outputs) = claim.outputs.get(case) else {
-        return Err(Diagnostic::new(
-            Code::Internal,
-            "/claim/outputs",
-            "a case without outputs",
-        ));
+        return Err(Diagnostic::new(Code::Internal, "/claim/outputs", "a case without outputs"));
     };
     let common = claim.execution.context(&claim.execution.schedule);
-    let own = claim
-        .execution
-        .nodes
-        .iter()
-        .map(|(&id, schedule)| (id, claim.execution.context(schedule)));
+    let own = claim.execution.nodes.iter().map(|(&id, schedule)| (id, claim.execution.context(schedule)));
     let own: BTreeMap<usize, Binary32> = own.collect();
     let context = |id: usize| own.get(&id).unwrap_or(&common);
-    let executed = evaluate(
-        &certificate.graph,
-        context,
-        &certificate.parameters,
-        inputs,
-        |_, _| (),
-    );
+    let executed = evaluate(&certificate.graph, context, &certificate.parameters, inputs, |_, _| ());
     let executed = executed.map_err(|located| {
-        let schedule = matches!(
-            located.error,
-            EvalError::Undefined {
-                function: "schedule",
-                ..
-            }
-        );
+        let schedule = matches!(located.error, EvalError::Undefined { function: "schedule", .. });
         let mut diagnostic = finding(located);
         if schedule {
             diagnostic.code = Code::Schedule;
@@ -263,29 +208,17 @@ pub(super) fn decide(
     let mut compared = 0;
     for (name, recorded) in outputs {
         let Some(derived) = executed.get(name) else {
-            return Err(Diagnostic::new(
-                Code::Internal,
-                "/claim/outputs",
-                "an output was not evaluated",
-            ));
+            return Err(Diagnostic::new(Code::Internal, "/claim/outputs", "an output was not evaluated"));
         };
         let pairs = || recorded.data().iter().zip(derived.data());
-        if let Some((position, (&word, &executed))) = pairs().enumerate().find(|(_, (a, b))| a != b)
-        {
-            let place = format!("/claim/outputs/{case}/{name}");
+        if let Some((position, (&word, &executed))) = pairs().enumerate().find(|(_, (a, b))| a != b) {
+            let place = below(&format!("/claim/outputs/{case}"), name);
             let message = "the recorded output is not the result of the stated execution";
             let mut diagnostic = Diagnostic::new(Code::BitsDiffer, place, message);
-            diagnostic.index = Some((
-                recorded.shape().index_of(position),
-                recorded.dimensions().to_vec(),
-            ));
-            (diagnostic.claimed, diagnostic.derived) =
-                (Some(word_in_words(word)), Some(word_in_words(executed)));
+            diagnostic.index = Some((recorded.shape().index_of(position), recorded.dimensions().to_vec()));
+            (diagnostic.claimed, diagnostic.derived) = (Some(word_in_words(word)), Some(word_in_words(executed)));
             let differ = pairs().filter(|(a, b)| a != b).count();
-            return Err(diagnostic.with(
-                "differ",
-                format!("{differ} of {} elements", recorded.data().len()),
-            ));
+            return Err(diagnostic.with("differ", format!("{differ} of {} elements", recorded.data().len())));
         }
         compared += recorded.data().len();
     }
@@ -301,11 +234,7 @@ fn word_in_words(word: u32) -> String {
 
 /// The claim in words.
 pub(super) fn sentence(certificate: &Certificate, claim: &Exec) -> String {
-    let Execution {
-        environment,
-        schedule,
-        nodes,
-    } = &claim.execution;
+    let Execution { environment, schedule, nodes } = &claim.execution;
     let exceptions = match nodes.len() {
         0 => String::new(),
         n => format!(" (other schedules, stated in the certificate, at {n} nodes)"),

@@ -12,7 +12,7 @@
 
 use super::{finding, model_in_words};
 use crate::cert::Certificate;
-use crate::cert::json::Cursor;
+use crate::cert::json::{Cursor, below};
 use crate::context::real::{Ball, MAX_PRECISION, MIN_PRECISION, Real};
 use crate::context::{Context, EvalError};
 use crate::diagnostic::{Code, Diagnostic};
@@ -48,13 +48,8 @@ impl Tolerance {
             Some(value) => {
                 let place = value.pointer();
                 let value = value.exact()?;
-                let negative =
-                    || Diagnostic::new(Code::Tolerance, place, format!("{value} is negative"));
-                if value.is_negative() {
-                    Err(negative())
-                } else {
-                    Ok(value)
-                }
+                let negative = || Diagnostic::new(Code::Tolerance, place, format!("{value} is negative"));
+                if value.is_negative() { Err(negative()) } else { Ok(value) }
             }
         };
         let abs = part(Some(object.take("abs")?))?;
@@ -107,21 +102,13 @@ impl Element {
     fn new(recorded: &Dyadic, ball: &Ball) -> Option<Self> {
         let lo = ball.lower().to_grid(-COMPARED_BITS, Direction::Down);
         let hi = ball.upper().to_grid(-COMPARED_BITS, Direction::Up);
-        if lo
-            .top()
-            .max(hi.top())
-            .is_some_and(|top| top > COMPARED_BITS)
-        {
+        if lo.top().max(hi.top()).is_some_and(|top| top > COMPARED_BITS) {
             return None;
         }
         let (below, above) = (recorded.sub(&lo), hi.sub(recorded)); // both ≥ 0 exactly when the recorded value is inside
         let outside = below.neg().max(above.neg());
         let zero_inside = !(lo.signum() > 0 || hi.is_negative());
-        let smallest = if zero_inside {
-            Dyadic::zero()
-        } else {
-            lo.abs().min(hi.abs())
-        };
+        let smallest = if zero_inside { Dyadic::zero() } else { lo.abs().min(hi.abs()) };
         Some(Element {
             farthest: below.max(above),
             nearest: outside.max(Dyadic::zero()),
@@ -140,11 +127,7 @@ pub(super) fn decide(
     limits: &Limits,
 ) -> Result<Vec<(&'static str, String)>, Diagnostic> {
     let Some(outputs) = claim.outputs.get(case) else {
-        return Err(Diagnostic::new(
-            Code::Internal,
-            "/claim/outputs",
-            "a case without outputs",
-        ));
+        return Err(Diagnostic::new(Code::Internal, "/claim/outputs", "a case without outputs"));
     };
     let Some(cap) = permitted(certificate, limits) else {
         let message = format!(
@@ -152,23 +135,12 @@ pub(super) fn decide(
             certificate.graph.live(),
             limits.elements
         );
-        return Err(Diagnostic::new(
-            Code::LimitElements,
-            "/model/graph",
-            message,
-        ));
+        return Err(Diagnostic::new(Code::LimitElements, "/model/graph", message));
     };
     let planned = certificate.precision.unwrap_or_else(|| plan(certificate));
     let mut precision = planned.clamp(MIN_PRECISION, cap);
     loop {
-        let undecided = match attempt(
-            certificate,
-            &claim.tolerance,
-            case,
-            inputs,
-            outputs,
-            precision,
-        ) {
+        let undecided = match attempt(certificate, &claim.tolerance, case, inputs, outputs, precision) {
             Err(undecided) if undecided.code == Code::Undecided && precision < cap => undecided,
             decided => return decided,
         };
@@ -181,9 +153,7 @@ pub(super) fn decide(
 /// as [`Limits`] counts them; `None` when it does at no precision.
 fn permitted(certificate: &Certificate, limits: &Limits) -> Option<u64> {
     let graph = certificate.graph();
-    let work = graph
-        .work()
-        .saturating_mul(u64::try_from(certificate.cases()).unwrap_or(u64::MAX));
+    let work = graph.work().saturating_mul(u64::try_from(certificate.cases()).unwrap_or(u64::MAX));
     let live = u64::try_from(graph.live()).unwrap_or(u64::MAX);
     let elements = u64::try_from(limits.elements).unwrap_or(u64::MAX);
     let mut precision = limits.precision.clamp(MIN_PRECISION, MAX_PRECISION);
@@ -201,12 +171,8 @@ fn permitted(certificate: &Certificate, limits: &Limits) -> Option<u64> {
 /// A first precision: the radius grows by a few bits with every contraction on the way, most of all in deep networks.
 fn plan(certificate: &Certificate) -> u64 {
     let nodes = certificate.graph().nodes();
-    let contractions = nodes.iter().filter(|node| {
-        matches!(
-            node.op.name(),
-            "linear" | "matmul" | "conv" | "conv_transpose"
-        )
-    });
+    let contractions =
+        nodes.iter().filter(|node| matches!(node.op.name(), "linear" | "matmul" | "conv" | "conv_transpose"));
     64 + 64 * u64::try_from(contractions.count() / 12).unwrap_or(0)
 }
 
@@ -222,70 +188,39 @@ fn attempt(
     let real = Real::new(precision);
     let mut points = Named::new();
     for (name, tensor) in inputs {
-        let place = format!("/inputs/{case}/{name}");
-        let not_finite =
-            |error: EvalError| Diagnostic::new(Code::NotFinite, &place, error.to_string());
-        points.insert(
-            name.clone(),
-            tensor
-                .try_map(|&word| real.datum(word))
-                .map_err(not_finite)?,
-        );
+        let place = below(&format!("/inputs/{case}"), name);
+        let not_finite = |error: EvalError| Diagnostic::new(Code::NotFinite, &place, error.to_string());
+        points.insert(name.clone(), tensor.try_map(|&word| real.datum(word)).map_err(not_finite)?);
     }
-    let exact = evaluate(
-        &certificate.graph,
-        |_| &real,
-        &certificate.parameters,
-        &points,
-        |_, _| (),
-    );
-    let exact = exact
-        .map_err(|located: Located| finding(located).with("precision", precision.to_string()))?;
+    let exact = evaluate(&certificate.graph, |_| &real, &certificate.parameters, &points, |_, _| ());
+    let exact = exact.map_err(|located: Located| finding(located).with("precision", precision.to_string()))?;
     let scaled = tolerance.scaled();
     let (mut worst, mut open, mut failed) = (Worst::default(), None, Failed::default());
     for (name, recorded) in outputs {
         let Some(balls) = exact.get(name) else {
-            return Err(Diagnostic::new(
-                Code::Internal,
-                "/claim/outputs",
-                "an output was not evaluated",
-            ));
+            return Err(Diagnostic::new(Code::Internal, "/claim/outputs", "an output was not evaluated"));
         };
         for (position, (&word, ball)) in recorded.data().iter().zip(balls.data()).enumerate() {
-            let at = || Place {
-                case,
-                name,
-                index: recorded.shape().index_of(position),
-                shape: recorded.dimensions(),
-            };
+            let at = || Place { case, name, index: recorded.shape().index_of(position), shape: recorded.dimensions() };
             let Some(y) = Dyadic::from_binary32(word) else {
                 let message = format!("the recorded output {word:08x} is not a finite number");
                 return Err(at().finding(Code::NotFinite, message));
             };
             let Some(element) = Element::new(&y, ball) else {
-                return Err(at().finding(
-                    Code::LimitNumber,
-                    format!("the exact value may exceed 2^{COMPARED_BITS}"),
-                ));
+                return Err(at().finding(Code::LimitNumber, format!("the exact value may exceed 2^{COMPARED_BITS}")));
             };
             if !scaled.allows(&element.nearest, &element.greatest) {
                 failed.add(|| at().outside(word, &y, ball, &element, tolerance));
             } else if !scaled.allows(&element.farthest, &element.least) {
                 open.get_or_insert_with(|| {
-                    at().finding(
-                        Code::Undecided,
-                        "the enclosure straddles the tolerance".into(),
-                    )
+                    at().finding(Code::Undecided, "the enclosure straddles the tolerance".into())
                 });
             }
             worst.add(word, element.farthest);
         }
     }
     if let Some(first) = failed.first {
-        return Err(first.with(
-            "outside",
-            format!("{} of the case's elements", failed.count),
-        ));
+        return Err(first.with("outside", format!("{} of the case's elements", failed.count)));
     }
     match open {
         Some(open) => Err(open.with("precision", precision.to_string())),
@@ -326,14 +261,8 @@ impl Worst {
     }
 
     fn facts(self, precision: u64) -> Vec<(&'static str, String)> {
-        let text = |value: Option<Dyadic>| {
-            decimal(&value.unwrap_or_else(Dyadic::zero).to_rational(), 3, true)
-        };
-        vec![
-            ("worst error", text(self.error)),
-            ("worst ulps", text(self.ulps)),
-            ("precision", precision.to_string()),
-        ]
+        let text = |value: Option<Dyadic>| decimal(&value.unwrap_or_else(Dyadic::zero).to_rational(), 3, true);
+        vec![("worst error", text(self.error)), ("worst ulps", text(self.ulps)), ("precision", precision.to_string())]
     }
 }
 
@@ -352,50 +281,30 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn finding(self, code: Code, message: String) -> Diagnostic {
-        let mut diagnostic = Diagnostic::new(
-            code,
-            format!("/claim/outputs/{}/{}", self.case, self.name),
-            message,
-        );
+        let mut diagnostic = Diagnostic::new(code, below(&format!("/claim/outputs/{}", self.case), self.name), message);
         diagnostic.index = Some((self.index, self.shape.to_vec()));
         diagnostic
     }
 
-    fn outside(
-        self,
-        word: u32,
-        y: &Dyadic,
-        ball: &Ball,
-        element: &Element,
-        tolerance: &Tolerance,
-    ) -> Diagnostic {
+    fn outside(self, word: u32, y: &Dyadic, ball: &Ball, element: &Element, tolerance: &Tolerance) -> Diagnostic {
         let number = |value: &Dyadic, digits| decimal(&value.to_rational(), digits, false);
-        let mut diagnostic = self.finding(
-            Code::OutsideTolerance,
-            "the recorded output is outside its tolerance".into(),
-        );
+        let mut diagnostic =
+            self.finding(Code::OutsideTolerance, "the recorded output is outside its tolerance".into());
         diagnostic.claimed = Some(format!("{word:08x} = {}", number(y, 9)));
-        diagnostic.derived = Some(number(
-            &ball.lower().to_grid(-COMPARED_BITS, Direction::Down),
-            12,
-        ));
+        diagnostic.derived = Some(number(&ball.lower().to_grid(-COMPARED_BITS, Direction::Down), 12));
         diagnostic.ulps = Some(number(&element.nearest.scaled(-ulp_exponent(word)), 4));
         let allowed = |m: &Dyadic| -> BigRational {
-            tolerance.slack.rational()
-                * (tolerance.abs.rational() + tolerance.rel.rational() * m.to_rational())
+            tolerance.slack.rational() * (tolerance.abs.rational() + tolerance.rel.rational() * m.to_rational())
         };
         diagnostic
             .with("error", format!("at least {}", number(&element.nearest, 4)))
-            .with(
-                "allowed",
-                format!("at most {}", decimal(&allowed(&element.greatest), 4, true)),
-            )
+            .with("allowed", format!("at most {}", decimal(&allowed(&element.greatest), 4, true)))
     }
 }
 
 /// The claim in words.
 pub(super) fn sentence(certificate: &Certificate, claim: &Forward) -> String {
-    let Tolerance { abs, rel, slack } = &claim.tolerance;
+    let [abs, rel, slack] = [&claim.tolerance.abs, &claim.tolerance.rel, &claim.tolerance.slack].map(Exact::text);
     format!(
         "for each of {} listed inputs x, every element y of the recorded outputs satisfies \
          |y - s| <= {slack}*({abs} + {rel}*max(|y|, |s|)), where s is the exact real value at x of {}",

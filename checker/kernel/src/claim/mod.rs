@@ -42,17 +42,8 @@ enum Kind {
 }
 
 /// Kinds that the format names and later versions decide.
-const LATER: &[&str] = &[
-    "trace",
-    "divergence",
-    "gradient",
-    "adjoint",
-    "region",
-    "region32",
-    "counterexample",
-    "error_bound",
-    "step",
-];
+const LATER: &[&str] =
+    &["trace", "divergence", "gradient", "adjoint", "region", "region32", "counterexample", "error_bound", "step"];
 
 impl ClaimDraft {
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
@@ -61,25 +52,17 @@ impl ClaimDraft {
         let place = kind.pointer();
         let kind = match kind.string()?.as_str() {
             "forward" => Kind::Forward(Tolerance::decode(object.take("tolerance")?)?),
-            "exec" => Kind::Exec(Box::new(exec::Execution::decode(
-                object.take("execution")?,
-            )?)),
+            "exec" => Kind::Exec(Box::new(exec::Execution::decode(object.take("execution")?)?)),
             later if LATER.contains(&later) => {
                 let message = format!("claims of kind {later:?} are not decided by this version");
                 return Err(Diagnostic::new(Code::UnsupportedClaim, place, message));
             }
             other => {
-                return Err(Diagnostic::new(
-                    Code::UnknownKeyword,
-                    place,
-                    format!("no claim is of kind {other:?}"),
-                ));
+                return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no claim is of kind {other:?}")));
             }
         };
         let outputs = object.take("outputs")?.array()?;
-        let outputs = outputs
-            .map(TensorSource::decode_named)
-            .collect::<Result<_, _>>()?;
+        let outputs = outputs.map(TensorSource::decode_named).collect::<Result<_, _>>()?;
         object.finish()?;
         Ok(ClaimDraft { kind, outputs })
     }
@@ -92,24 +75,16 @@ impl ClaimDraft {
         mut fit: impl FnMut(BTreeMap<String, TensorSource>, String) -> Result<Named<u32>, Diagnostic>,
     ) -> Result<Claim, Diagnostic> {
         if cases == 0 || self.outputs.len() != cases {
-            let message = format!(
-                "{cases} inputs and {} outputs are listed",
-                self.outputs.len()
-            );
+            let message = format!("{cases} inputs and {} outputs are listed", self.outputs.len());
             return Err(Diagnostic::new(Code::NoCase, "/claim/outputs", message));
         }
         let outputs = self.outputs.into_iter().enumerate();
-        let outputs = outputs
-            .map(|(i, case)| fit(case, format!("/claim/outputs/{i}")))
-            .collect::<Result<_, _>>()?;
+        let outputs = outputs.map(|(i, case)| fit(case, format!("/claim/outputs/{i}"))).collect::<Result<_, _>>()?;
         match self.kind {
             Kind::Forward(tolerance) => Ok(Claim::Forward(Forward { tolerance, outputs })),
             Kind::Exec(execution) => {
                 execution.check(graph)?;
-                Ok(Claim::Exec(Exec {
-                    execution: *execution,
-                    outputs,
-                }))
+                Ok(Claim::Exec(Exec { execution: *execution, outputs }))
             }
         }
     }
@@ -157,21 +132,13 @@ pub fn discharge<'a>(
 ) -> Result<Discharged<'a>, Diagnostic> {
     let case = obligation.0;
     let Some(inputs) = certificate.inputs.get(case) else {
-        return Err(Diagnostic::new(
-            Code::Internal,
-            "",
-            "an obligation of another certificate",
-        ));
+        return Err(Diagnostic::new(Code::Internal, "", "an obligation of another certificate"));
     };
     let facts = match &certificate.claim {
         Claim::Forward(claim) => forward::decide(certificate, claim, case, inputs, limits),
         Claim::Exec(claim) => exec::decide(certificate, claim, case, inputs),
     }?;
-    Ok(Discharged {
-        certificate,
-        case,
-        facts,
-    })
+    Ok(Discharged { certificate, case, facts })
 }
 
 /// A verdict on a certificate.
@@ -205,10 +172,7 @@ impl Accepted {
 }
 
 /// The verdict that follows from the results on all obligations, in any order.
-pub fn conclude(
-    certificate: &Certificate,
-    results: Vec<Result<Discharged<'_>, Diagnostic>>,
-) -> Verdict {
+pub fn conclude(certificate: &Certificate, results: Vec<Result<Discharged<'_>, Diagnostic>>) -> Verdict {
     let mut holds = vec![false; certificate.cases()];
     let (mut findings, mut facts) = (Vec::new(), Vec::new());
     for result in results {
@@ -219,11 +183,7 @@ pub fn conclude(
                 }
                 facts.extend(evidence.facts);
             }
-            Ok(_) => findings.push(Diagnostic::new(
-                Code::Internal,
-                "",
-                "evidence about another certificate",
-            )),
+            Ok(_) => findings.push(Diagnostic::new(Code::Internal, "", "evidence about another certificate")),
             Err(finding) => findings.push(finding),
         }
     }
@@ -235,21 +195,14 @@ pub fn conclude(
         return Verdict::Accepted(Accepted { sentence, facts });
     }
     if findings.is_empty() {
-        findings.push(Diagnostic::new(
-            Code::Internal,
-            "",
-            "an obligation was left undecided",
-        ));
+        findings.push(Diagnostic::new(Code::Internal, "", "an obligation was left undecided"));
     }
     refuse(findings)
 }
 
 /// The verdict that findings lead to: REJECTED when any of them says so.
 pub fn refuse(findings: Vec<Diagnostic>) -> Verdict {
-    if findings
-        .iter()
-        .any(|finding| finding.code.outcome() == Outcome::Rejected)
-    {
+    if findings.iter().any(|finding| finding.code.outcome() == Outcome::Rejected) {
         Verdict::Rejected(findings)
     } else {
         Verdict::Declined(findings)
@@ -271,10 +224,6 @@ fn finding(located: Located) -> Diagnostic {
         EvalError::Undecided { .. } => Code::Undecided,
         EvalError::NotRational { .. } | EvalError::Internal { .. } => Code::Internal,
     };
-    Diagnostic::new(
-        code,
-        format!("/model/graph/nodes/{}", located.node),
-        located.error.to_string(),
-    )
-    .at_node(located.node, located.op)
+    Diagnostic::new(code, format!("/model/graph/nodes/{}", located.node), located.error.to_string())
+        .at_node(located.node, located.op)
 }

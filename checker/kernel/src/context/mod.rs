@@ -78,44 +78,21 @@ impl<'a, V> Rows<'a, V> {
     /// The pool itself, cut into rows of `terms` values.
     pub fn contiguous(pool: &'a [V], terms: usize) -> Self {
         let rows = pool.len().checked_div(terms).unwrap_or(0);
-        Rows {
-            pool,
-            terms,
-            rows,
-            index: None,
-        }
+        Rows { pool, terms, rows, index: None }
     }
 
     /// Rows of `terms` positions each into `pool`; `index.len() = rows · terms`, positions below `pool.len()` or [`PADDING`].
-    pub fn gathered(
-        pool: &'a [V],
-        rows: usize,
-        terms: usize,
-        index: Vec<u32>,
-    ) -> Result<Self, EvalError> {
-        let in_pool =
-            |&at: &u32| at == PADDING || usize::try_from(at).is_ok_and(|at| at < pool.len());
+    pub fn gathered(pool: &'a [V], rows: usize, terms: usize, index: Vec<u32>) -> Result<Self, EvalError> {
+        let in_pool = |&at: &u32| at == PADDING || usize::try_from(at).is_ok_and(|at| at < pool.len());
         if rows.checked_mul(terms) != Some(index.len()) || !index.iter().all(in_pool) {
-            return Err(EvalError::Internal {
-                what: "row index outside its pool",
-            });
+            return Err(EvalError::Internal { what: "row index outside its pool" });
         }
-        Ok(Rows {
-            pool,
-            terms,
-            rows,
-            index: Some(index),
-        })
+        Ok(Rows { pool, terms, rows, index: Some(index) })
     }
 
     /// `rows` rows without a term: every dot product over them is the empty sum.
     pub fn empty(rows: usize) -> Self {
-        Rows {
-            pool: &[],
-            terms: 0,
-            rows,
-            index: None,
-        }
+        Rows { pool: &[], terms: 0, rows, index: None }
     }
 
     /// Number of rows.
@@ -133,15 +110,17 @@ impl<'a, V> Rows<'a, V> {
         self.pool
     }
 
+    /// Whether the rows are the pool itself, one after the other.
+    pub fn is_contiguous(&self) -> bool {
+        self.index.is_none()
+    }
+
     /// Position in the pool of one term; `None` is a padded cell, an exact zero.
     pub fn position(&self, row: usize, term: usize) -> Option<usize> {
         let at = row * self.terms + term;
         match &self.index {
             None => Some(at),
-            Some(index) => index
-                .get(at)
-                .filter(|&&p| p != PADDING)
-                .and_then(|&p| usize::try_from(p).ok()),
+            Some(index) => index.get(at).filter(|&&p| p != PADDING).and_then(|&p| usize::try_from(p).ok()),
         }
     }
 
@@ -211,8 +190,7 @@ pub trait Context {
         let Some((first, rest)) = terms.split_first() else {
             return self.integer(0);
         };
-        rest.iter()
-            .try_fold(first.clone(), |total, term| self.add(&total, term))
+        rest.iter().try_fold(first.clone(), |total, term| self.add(&total, term))
     }
 
     /// All dot products of a left row with a right row: `out[i · right.rows() + j] = Σ_t left[i,t] · right[j,t] (+ bias[j])`.
@@ -229,10 +207,7 @@ pub trait Context {
             for j in 0..right.rows() {
                 let mut terms = Vec::with_capacity(left.terms() + 1);
                 for t in 0..left.terms() {
-                    let (x, y) = (
-                        left.term(i, t).unwrap_or(&zero),
-                        right.term(j, t).unwrap_or(&zero),
-                    );
+                    let (x, y) = (left.term(i, t).unwrap_or(&zero), right.term(j, t).unwrap_or(&zero));
                     terms.push(self.mul(x, y)?);
                 }
                 terms.extend(bias.and_then(|bias| bias.get(j)).cloned());

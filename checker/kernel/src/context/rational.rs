@@ -58,50 +58,30 @@ impl Number {
     }
 }
 
-const TOO_LARGE: EvalError = EvalError::Limit {
-    what: "2^20 bits of an exact rational",
-};
+const TOO_LARGE: EvalError = EvalError::Limit { what: "2^20 bits of an exact rational" };
 
 fn within(bits: u64) -> Result<(), EvalError> {
-    if bits <= MAX_BITS {
-        Ok(())
-    } else {
-        Err(TOO_LARGE)
-    }
+    if bits <= MAX_BITS { Ok(()) } else { Err(TOO_LARGE) }
 }
 
 /// The value of a function that is rational at one point only.
-fn only_at(
-    function: &'static str,
-    x: &Number,
-    point: i64,
-    value: i64,
-) -> Result<Number, EvalError> {
+fn only_at(function: &'static str, x: &Number, point: i64, value: i64) -> Result<Number, EvalError> {
     let there = match x {
         Number::Dyadic(d) => *d == Dyadic::integer(point),
         Number::Fraction(q) => *q == BigRational::from_integer(point.into()),
     };
-    if there {
-        Ok(Number::Dyadic(Dyadic::integer(value)))
-    } else {
-        Err(EvalError::NotRational { function })
-    }
+    if there { Ok(Number::Dyadic(Dyadic::integer(value))) } else { Err(EvalError::NotRational { function }) }
 }
 
 impl Context for Rational {
     type Value = Number;
 
     fn datum(&self, word: u32) -> Result<Number, EvalError> {
-        Dyadic::from_binary32(word)
-            .map(Number::Dyadic)
-            .ok_or(EvalError::NotFinite { word })
+        Dyadic::from_binary32(word).map(Number::Dyadic).ok_or(EvalError::NotFinite { word })
     }
 
     fn constant(&self, value: &Exact) -> Result<Number, EvalError> {
-        Ok(value.dyadic().map_or_else(
-            || Number::Fraction(value.rational().clone()),
-            Number::Dyadic,
-        ))
+        Ok(value.dyadic().map_or_else(|| Number::Fraction(value.rational().clone()), Number::Dyadic))
     }
 
     fn pi(&self) -> Result<Number, EvalError> {
@@ -149,10 +129,7 @@ impl Context for Rational {
 
     fn div(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
         if y.is_zero() {
-            return Err(EvalError::Undefined {
-                function: "div",
-                reason: "the divisor is zero",
-            });
+            return Err(EvalError::Undefined { function: "div", reason: "the divisor is zero" });
         }
         within(x.bits() + y.bits())?;
         Ok(Number::Fraction(x.to_rational() / y.to_rational()))
@@ -172,10 +149,7 @@ impl Context for Rational {
         within(x.bits())?;
         let q = x.to_rational();
         if q.is_negative() {
-            return Err(EvalError::Undefined {
-                function: "sqrt",
-                reason: "the argument is negative",
-            });
+            return Err(EvalError::Undefined { function: "sqrt", reason: "the argument is negative" });
         }
         let (p, q) = (q.numer(), q.denom());
         let (root_p, root_q) = (p.sqrt(), q.sqrt());
@@ -187,10 +161,7 @@ impl Context for Rational {
 
     fn rsqrt(&self, x: &Number) -> Result<Number, EvalError> {
         if x.is_zero() {
-            return Err(EvalError::Undefined {
-                function: "rsqrt",
-                reason: "the argument is zero",
-            });
+            return Err(EvalError::Undefined { function: "rsqrt", reason: "the argument is zero" });
         }
         self.div(&self.integer(1)?, &self.sqrt(x)?)
     }
@@ -205,20 +176,14 @@ impl Context for Rational {
 
     fn log(&self, x: &Number) -> Result<Number, EvalError> {
         if !Number::Dyadic(Dyadic::zero()).less_than(x) {
-            return Err(EvalError::Undefined {
-                function: "log",
-                reason: "the argument is not positive",
-            });
+            return Err(EvalError::Undefined { function: "log", reason: "the argument is not positive" });
         }
         only_at("log", x, 1, 0)
     }
 
     fn log1p(&self, x: &Number) -> Result<Number, EvalError> {
         if !Number::Dyadic(Dyadic::integer(-1)).less_than(x) {
-            return Err(EvalError::Undefined {
-                function: "log1p",
-                reason: "the argument is not above -1",
-            });
+            return Err(EvalError::Undefined { function: "log1p", reason: "the argument is not above -1" });
         }
         only_at("log1p", x, 0, 0)
     }
@@ -230,10 +195,7 @@ impl Context for Rational {
             return Err(EvalError::NotRational { function: "pow" });
         }
         if x.is_zero() && y.is_negative() {
-            return Err(EvalError::Undefined {
-                function: "pow",
-                reason: "zero to a negative power",
-            });
+            return Err(EvalError::Undefined { function: "pow", reason: "zero to a negative power" });
         }
         let base = x.to_rational();
         let size = BigInt::from(x.bits()) * y.numer().abs();

@@ -25,10 +25,7 @@ impl Attribute for usize {
         Json::Integer(i64::try_from(*self).unwrap_or(i64::MAX))
     }
     fn schema() -> Json {
-        Json::object([
-            ("type", Json::string("integer")),
-            ("minimum", Json::Integer(0)),
-        ])
+        Json::object([("type", Json::string("integer")), ("minimum", Json::Integer(0))])
     }
 }
 

@@ -34,11 +34,7 @@ pub fn evaluate<'a, C: Context + 'a>(
     let mut values: Vec<Option<Tensor<C::Value>>> = Vec::with_capacity(graph.nodes().len());
     for (id, node) in graph.nodes().iter().enumerate() {
         let context = context(id);
-        let at_node = |error| Located {
-            node: id,
-            op: node.op.name(),
-            error,
-        };
+        let at_node = |error| Located { node: id, op: node.op.name(), error };
         let value = match &node.op {
             Op::Input(source) => inputs.get(&source.name).cloned().ok_or(MISSING),
             Op::Const(source) => {
@@ -46,16 +42,8 @@ pub fn evaluate<'a, C: Context + 'a>(
                 words.and_then(|words| words.try_map(|&word| context.datum(word)))
             }
             op => {
-                let parents: Option<Vec<_>> = node
-                    .parents
-                    .iter()
-                    .map(|&p| values.get(p)?.as_ref())
-                    .collect();
-                let parents = parents.ok_or_else(|| {
-                    at_node(EvalError::Internal {
-                        what: "a parent has no value",
-                    })
-                })?;
+                let parents: Option<Vec<_>> = node.parents.iter().map(|&p| values.get(p)?.as_ref()).collect();
+                let parents = parents.ok_or_else(|| at_node(EvalError::Internal { what: "a parent has no value" }))?;
                 op.value(context, &parents, &node.shape)
                     .and_then(|data| Tensor::new(node.shape.clone(), data).ok_or(WRONG_SIZE))
             }
@@ -76,21 +64,11 @@ pub fn evaluate<'a, C: Context + 'a>(
     }
     let output = |(name, &id): (&String, &usize)| {
         let value = values.get(id).and_then(Option::as_ref).cloned();
-        let missing = Located {
-            node: id,
-            op: "output",
-            error: EvalError::Internal {
-                what: "an output has no value",
-            },
-        };
+        let missing = Located { node: id, op: "output", error: EvalError::Internal { what: "an output has no value" } };
         value.map(|value| (name.clone(), value)).ok_or(missing)
     };
     graph.outputs().iter().map(output).collect()
 }
 
-const MISSING: EvalError = EvalError::Internal {
-    what: "a source has no tensor",
-};
-const WRONG_SIZE: EvalError = EvalError::Internal {
-    what: "a value does not fill its shape",
-};
+const MISSING: EvalError = EvalError::Internal { what: "a source has no tensor" };
+const WRONG_SIZE: EvalError = EvalError::Internal { what: "a value does not fill its shape" };

@@ -73,26 +73,16 @@ impl Graph {
         }
         let nodes = nodes.map(Node::decode).collect::<Result<_, _>>()?;
         let outputs = object.take("outputs")?.object()?;
-        let outputs = outputs
-            .into_entries()
-            .map(|(name, id)| Ok((name, id.integer()?)))
-            .collect::<Result<_, _>>()?;
+        let outputs = outputs.into_entries().map(|(name, id)| Ok((name, id.integer()?))).collect::<Result<_, _>>()?;
         object.finish()?;
         Ok(Graph { nodes, outputs })
     }
 
     /// The graph as certificates write it; also what its digest is taken of.
     pub fn encode(&self) -> Json {
-        let outputs = self
-            .outputs
-            .iter()
-            .map(|(name, id)| (name.clone(), id.encode()))
-            .collect();
+        let outputs = self.outputs.iter().map(|(name, id)| (name.clone(), id.encode())).collect();
         Json::object([
-            (
-                "nodes",
-                Json::Array(self.nodes.iter().map(Node::encode).collect()),
-            ),
+            ("nodes", Json::Array(self.nodes.iter().map(Node::encode).collect())),
             ("outputs", Json::Object(outputs)),
         ])
     }
@@ -101,11 +91,7 @@ impl Graph {
     pub fn check(self, pointer: &str, limits: &Limits) -> Result<CheckedGraph, Diagnostic> {
         if self.nodes.len() > limits.nodes {
             let message = format!("{} nodes, the limit is {}", self.nodes.len(), limits.nodes);
-            return Err(Diagnostic::new(
-                Code::LimitNodes,
-                format!("{pointer}/nodes"),
-                message,
-            ));
+            return Err(Diagnostic::new(Code::LimitNodes, format!("{pointer}/nodes"), message));
         }
         let mut work = 0u64;
         let mut last_use: Vec<usize> = (0..self.nodes.len()).collect();
@@ -124,24 +110,13 @@ impl Graph {
         self.check_names(pointer)?;
         self.check_outputs(pointer, &mut last_use)?;
         if work > limits.work {
-            let message = format!(
-                "the cost of {work} multiply-adds, the limit is {}",
-                limits.work
-            );
+            let message = format!("the cost of {work} multiply-adds, the limit is {}", limits.work);
             return Err(Diagnostic::new(Code::LimitWork, pointer, message));
         }
-        let mut checked = CheckedGraph {
-            graph: self,
-            last_use,
-            work,
-            live: 0,
-        };
+        let mut checked = CheckedGraph { graph: self, last_use, work, live: 0 };
         let live = checked.live_elements();
         if live > limits.elements {
-            let message = format!(
-                "{live} elements alive at one time, the limit is {}",
-                limits.elements
-            );
+            let message = format!("{live} elements alive at one time, the limit is {}", limits.elements);
             return Err(Diagnostic::new(Code::LimitElements, pointer, message));
         }
         checked.live = live;
@@ -156,28 +131,19 @@ impl Graph {
         }
         let arity = node.op.arity();
         if !arity.contains(&node.parents.len()) {
-            let message = format!("takes {arity:?} parents, has {}", node.parents.len());
+            let message = format!("takes {} to {} parents, has {}", arity.start(), arity.end(), node.parents.len());
             return Err(Diagnostic::new(Code::Arity, "/parents", message));
         }
         if node.op.is_source() {
             return Ok(node.op.work(&[], &node.shape));
         }
-        let parents: Vec<&Shape> = node
-            .parents
-            .iter()
-            .filter_map(|&p| self.nodes.get(p))
-            .map(|n| &n.shape)
-            .collect();
+        let parents: Vec<&Shape> = node.parents.iter().filter_map(|&p| self.nodes.get(p)).map(|n| &n.shape).collect();
         let inferred = node.op.shape(&parents).map_err(|fault| {
-            Diagnostic::new(Code::Constraint, "", fault.message)
-                .with("constraint", fault.constraint)
+            Diagnostic::new(Code::Constraint, "", fault.message).with("constraint", fault.constraint)
         })?;
         if inferred != node.shape {
-            let mut diagnostic = Diagnostic::new(
-                Code::ShapeDiffers,
-                "/shape",
-                "the declared shape is not the inferred one",
-            );
+            let mut diagnostic =
+                Diagnostic::new(Code::ShapeDiffers, "/shape", "the declared shape is not the inferred one");
             diagnostic.claimed = Some(node.shape.to_string());
             diagnostic.derived = Some(inferred.to_string());
             return Err(diagnostic);
@@ -210,11 +176,7 @@ impl Graph {
     fn check_outputs(&self, pointer: &str, last_use: &mut [usize]) -> Result<(), Diagnostic> {
         let place = format!("{pointer}/outputs");
         if self.outputs.is_empty() {
-            return Err(Diagnostic::new(
-                Code::Output,
-                place,
-                "a graph has at least one output",
-            ));
+            return Err(Diagnostic::new(Code::Output, place, "a graph has at least one output"));
         }
         let mut needed = vec![false; self.nodes.len()];
         for (name, &id) in &self.outputs {
@@ -232,12 +194,9 @@ impl Graph {
         for (id, node) in self.nodes.iter().enumerate().rev() {
             if needed.get(id) != Some(&true) {
                 let message = format!("node {id} leads to no output");
-                return Err(Diagnostic::new(
-                    Code::Unused,
-                    format!("{pointer}/nodes/{id}"),
-                    message,
-                )
-                .at_node(id, node.op.name()));
+                return Err(
+                    Diagnostic::new(Code::Unused, format!("{pointer}/nodes/{id}"), message).at_node(id, node.op.name())
+                );
             }
             for &parent in &node.parents {
                 if let Some(needed) = needed.get_mut(parent) {
@@ -303,17 +262,10 @@ impl CheckedGraph {
         for (id, node) in self.nodes().iter().enumerate() {
             live = live.saturating_add(size(id));
             most = most.max(live);
-            let mut dying: Vec<usize> = node
-                .parents
-                .iter()
-                .copied()
-                .filter(|&p| self.last_use(p) == id)
-                .collect();
+            let mut dying: Vec<usize> = node.parents.iter().copied().filter(|&p| self.last_use(p) == id).collect();
             dying.sort_unstable();
             dying.dedup();
-            live = dying
-                .into_iter()
-                .fold(live, |live, p| live.saturating_sub(size(p)));
+            live = dying.into_iter().fold(live, |live, p| live.saturating_sub(size(p)));
         }
         most
     }

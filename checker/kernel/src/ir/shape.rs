@@ -5,6 +5,7 @@
 //! Layout is row-major: the last dimension varies fastest.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Largest number of dimensions.
 pub const MAX_RANK: usize = 8;
@@ -19,21 +20,14 @@ impl Shape {
     /// A shape of these dimensions, or why it is not one.
     pub fn new(dimensions: Vec<usize>) -> Result<Self, String> {
         if dimensions.len() > MAX_RANK {
-            return Err(format!(
-                "{} dimensions, at most {MAX_RANK} are supported",
-                dimensions.len()
-            ));
+            return Err(format!("{} dimensions, at most {MAX_RANK} are supported", dimensions.len()));
         }
         if let Some(axis) = dimensions.iter().position(|&d| d == 0) {
             return Err(format!("dimension {axis} is zero"));
         }
-        let product = dimensions
-            .iter()
-            .try_fold(1usize, |product, &d| product.checked_mul(d));
+        let product = dimensions.iter().try_fold(1usize, |product, &d| product.checked_mul(d));
         if product.is_none_or(|n| n > MAX_ELEMENTS) {
-            return Err(format!(
-                "the product of {dimensions:?} is more than {MAX_ELEMENTS}"
-            ));
+            return Err(format!("the product of {dimensions:?} is more than {MAX_ELEMENTS}"));
         }
         Ok(Shape(dimensions))
     }
@@ -71,11 +65,7 @@ impl Shape {
 
     /// The index along every dimension of the element at a position.
     pub fn index_of(&self, position: usize) -> Vec<usize> {
-        self.strides()
-            .iter()
-            .zip(&self.0)
-            .map(|(stride, dimension)| position / stride % dimension)
-            .collect()
+        self.strides().iter().zip(&self.0).map(|(stride, dimension)| position / stride % dimension).collect()
     }
 }
 
@@ -85,17 +75,17 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Values in a shape.
+/// Values in a shape. Copies share the values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tensor<V> {
     shape: Shape,
-    data: Vec<V>,
+    data: Arc<Vec<V>>,
 }
 
 impl<V> Tensor<V> {
     /// A tensor; `None` when the number of values is not that of the shape.
     pub fn new(shape: Shape, data: Vec<V>) -> Option<Self> {
-        (shape.elements() == data.len()).then_some(Tensor { shape, data })
+        (shape.elements() == data.len()).then(|| Tensor { shape, data: Arc::new(data) })
     }
 
     /// The shape.
@@ -116,10 +106,7 @@ impl<V> Tensor<V> {
     /// The tensor of `f` of every value, or the first error.
     pub fn try_map<W, E>(&self, f: impl FnMut(&V) -> Result<W, E>) -> Result<Tensor<W>, E> {
         let data = self.data.iter().map(f).collect::<Result<_, E>>()?;
-        Ok(Tensor {
-            shape: self.shape.clone(),
-            data,
-        })
+        Ok(Tensor { shape: self.shape.clone(), data: Arc::new(data) })
     }
 }
 
@@ -129,13 +116,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_shape_is_refused() {
-        for dimensions in [
-            vec![0],
-            vec![3, 0, 2],
-            vec![1; 9],
-            vec![1 << 31],
-            vec![usize::MAX, usize::MAX],
-        ] {
+        for dimensions in [vec![0], vec![3, 0, 2], vec![1; 9], vec![1 << 31], vec![usize::MAX, usize::MAX]] {
             assert!(Shape::new(dimensions.clone()).is_err(), "{dimensions:?}");
         }
     }

@@ -25,11 +25,7 @@ pub fn decimal(value: &BigRational, digits: u32, up: bool) -> String {
         }
     }
     let text = mantissa.to_string();
-    let text = if exact {
-        text.trim_end_matches('0').to_string()
-    } else {
-        text
-    };
+    let text = if exact { text.trim_end_matches('0').to_string() } else { text };
     let more = if exact || up { "" } else { "…" };
     if (-4..=9).contains(&exponent) {
         return format!("{sign}{}{more}", plain(&text, exponent));
@@ -70,11 +66,7 @@ fn exponent_of(value: &BigRational) -> i64 {
 /// `value · 10^power`.
 fn scale(value: &BigRational, power: i64) -> BigRational {
     let factor = BigInt::from(10).pow(u32::try_from(power.unsigned_abs()).unwrap_or(u32::MAX));
-    if power >= 0 {
-        value * factor
-    } else {
-        value / factor
-    }
+    if power >= 0 { value * factor } else { value / factor }
 }
 
 #[cfg(test)]

@@ -73,14 +73,7 @@ impl Dyadic {
             biased => (fraction | 0x0080_0000, i64::from(biased) - 150),
         };
         let magnitude = BigInt::from(significand);
-        Some(Dyadic::new(
-            if word >> 31 == 1 {
-                -magnitude
-            } else {
-                magnitude
-            },
-            exponent,
-        ))
+        Some(Dyadic::new(if word >> 31 == 1 { -magnitude } else { magnitude }, exponent))
     }
 
     /// The mantissa `m` of `m · 2^e`.
@@ -119,16 +112,12 @@ impl Dyadic {
 
     /// The `t` with `2^(t−1) ≤ |x| < 2^t`; `None` for zero.
     pub fn top(&self) -> Option<i64> {
-        (!self.is_zero()).then(|| {
-            self.exponent
-                .saturating_add(self.bits().try_into().unwrap_or(i64::MAX))
-        })
+        (!self.is_zero()).then(|| self.exponent.saturating_add(self.bits().try_into().unwrap_or(i64::MAX)))
     }
 
     /// Whether the exponents of the first and the last bit are within [`EXPONENT_LIMIT`].
     pub fn in_range(&self) -> bool {
-        self.exponent.abs() <= EXPONENT_LIMIT
-            && self.top().is_none_or(|top| top.abs() <= EXPONENT_LIMIT)
+        self.exponent.abs() <= EXPONENT_LIMIT && self.top().is_none_or(|top| top.abs() <= EXPONENT_LIMIT)
     }
 
     /// `−x`.
@@ -148,10 +137,7 @@ impl Dyadic {
 
     /// `x · y`.
     pub fn mul(&self, other: &Self) -> Self {
-        Dyadic::new(
-            &self.mantissa * &other.mantissa,
-            self.exponent.saturating_add(other.exponent),
-        )
+        Dyadic::new(&self.mantissa * &other.mantissa, self.exponent.saturating_add(other.exponent))
     }
 
     /// `x + y`. The result has up to `|e_x − e_y|` more bits than the operands.
@@ -163,10 +149,7 @@ impl Dyadic {
             return self.clone();
         }
         let exponent = self.exponent.min(other.exponent);
-        Dyadic::new(
-            self.mantissa_at(exponent) + other.mantissa_at(exponent),
-            exponent,
-        )
+        Dyadic::new(self.mantissa_at(exponent) + other.mantissa_at(exponent), exponent)
     }
 
     /// `x − y`.
@@ -177,10 +160,7 @@ impl Dyadic {
     /// Upper bound on the number of bits of the exact sum `x + y`.
     pub fn sum_bits(&self, other: &Self) -> u64 {
         match (self.top(), other.top()) {
-            (Some(a), Some(b)) => a
-                .max(b)
-                .abs_diff(self.exponent.min(other.exponent))
-                .saturating_add(1),
+            (Some(a), Some(b)) => a.max(b).abs_diff(self.exponent.min(other.exponent)).saturating_add(1),
             _ => self.bits().max(other.bits()),
         }
     }
@@ -194,10 +174,7 @@ impl Dyadic {
     pub fn normalised(&self) -> Self {
         match self.mantissa.trailing_zeros() {
             None | Some(0) => self.clone(),
-            Some(zeros) => Dyadic::new(
-                &self.mantissa >> zeros,
-                self.exponent.saturating_add_unsigned(zeros),
-            ),
+            Some(zeros) => Dyadic::new(&self.mantissa >> zeros, self.exponent.saturating_add_unsigned(zeros)),
         }
     }
 
@@ -208,10 +185,7 @@ impl Dyadic {
             return (self.clone(), true);
         }
         let (mantissa, exact) = shift_right(&self.mantissa, excess, direction);
-        (
-            Dyadic::new(mantissa, self.exponent.saturating_add_unsigned(excess)),
-            exact,
-        )
+        (Dyadic::new(mantissa, self.exponent.saturating_add_unsigned(excess)), exact)
     }
 
     /// `x + y` rounded to `precision` bits, and whether that was exact. Operands of very different size cost no more than equal ones.
@@ -225,13 +199,8 @@ impl Dyadic {
         // When the small operand lies wholly below a position that is itself below both the last bit of the large one and every bit
         // (including the half bit of a nearest rounding) that the result can keep, any nonzero value there with the same sign rounds alike.
         let (large_top, small_top) = (large.top().unwrap_or(0), small.top().unwrap_or(0));
-        let guard = i64::try_from(precision)
-            .unwrap_or(i64::MAX)
-            .saturating_add(3);
-        let floor = large
-            .exponent
-            .min(large_top.saturating_sub(guard))
-            .saturating_sub(2);
+        let guard = i64::try_from(precision).unwrap_or(i64::MAX).saturating_add(3);
+        let floor = large.exponent.min(large_top.saturating_sub(guard)).saturating_sub(2);
         if small_top < floor {
             let sticky = Dyadic::new(BigInt::from(small.signum()), floor.saturating_sub(1));
             return (large.add(&sticky).round(precision, direction).0, false);
@@ -245,12 +214,7 @@ impl Dyadic {
     }
 
     /// `x / y` rounded to `precision` bits, and whether that was exact; `None` when `y` is zero.
-    pub fn div_rounded(
-        &self,
-        other: &Self,
-        precision: u64,
-        direction: Direction,
-    ) -> Option<(Self, bool)> {
+    pub fn div_rounded(&self, other: &Self, precision: u64, direction: Direction) -> Option<(Self, bool)> {
         if other.is_zero() {
             return None;
         }
@@ -261,20 +225,9 @@ impl Dyadic {
         let shift = (precision + 3 + other.bits()).saturating_sub(self.bits());
         let (quotient, remainder) = (&self.mantissa << shift).div_rem(&other.mantissa);
         let exact = remainder.is_zero();
-        let sign = if self.is_negative() == other.is_negative() {
-            1
-        } else {
-            -1
-        };
-        let quotient = if exact {
-            quotient << 1
-        } else {
-            (quotient << 1) + sign
-        };
-        let exponent = self
-            .exponent
-            .saturating_sub(other.exponent)
-            .saturating_sub_unsigned(shift + 1);
+        let sign = if self.is_negative() == other.is_negative() { 1 } else { -1 };
+        let quotient = if exact { quotient << 1 } else { (quotient << 1) + sign };
+        let exponent = self.exponent.saturating_sub(other.exponent).saturating_sub_unsigned(shift + 1);
         let (rounded, fits) = Dyadic::new(quotient, exponent).round(precision, direction);
         Some((rounded, exact && fits))
     }
@@ -316,12 +269,7 @@ impl Dyadic {
         if self.exponent >= 0 {
             self.mantissa_at(0)
         } else {
-            shift_right(
-                &self.mantissa,
-                self.exponent.unsigned_abs(),
-                Direction::Down,
-            )
-            .0
+            shift_right(&self.mantissa, self.exponent.unsigned_abs(), Direction::Down).0
         }
     }
 
@@ -351,9 +299,8 @@ fn shift_right(mantissa: &BigInt, count: u64, direction: Direction) -> (BigInt, 
         Direction::Up => true,
         Direction::Zero => mantissa.is_negative(),
         Direction::Nearest => {
-            let half_set = (mantissa >> (count - 1)).is_odd();
             let tie = mantissa.trailing_zeros() == Some(count - 1);
-            half_set && (!tie || down.is_odd())
+            mantissa.bit(count - 1) && (!tie || down.is_odd())
         }
     };
     (if up { down + 1 } else { down }, false)
@@ -385,15 +332,9 @@ impl Ord for Dyadic {
             by_top
         } else {
             let exponent = self.exponent.min(other.exponent);
-            self.mantissa_at(exponent)
-                .magnitude()
-                .cmp(other.mantissa_at(exponent).magnitude())
+            self.mantissa_at(exponent).magnitude().cmp(other.mantissa_at(exponent).magnitude())
         };
-        if self.is_negative() {
-            by_magnitude.reverse()
-        } else {
-            by_magnitude
-        }
+        if self.is_negative() { by_magnitude.reverse() } else { by_magnitude }
     }
 }
 
@@ -420,32 +361,18 @@ mod tests {
             (-0b1011, Nearest, -0b110),
             (-0b1001, Nearest, -0b100),
         ] {
-            assert_eq!(
-                d(m, 0).round(3, direction),
-                (d(expected, 1), false),
-                "{m:b} {direction:?}"
-            );
+            assert_eq!(d(m, 0).round(3, direction), (d(expected, 1), false), "{m:b} {direction:?}");
         }
     }
 
     #[test]
     fn division_and_root_enclose_and_know_when_they_are_exact() {
-        assert_eq!(
-            d(3, 0).div_rounded(&d(4, 0), 5, Down),
-            Some((d(3, -2), true))
-        );
+        assert_eq!(d(3, 0).div_rounded(&d(4, 0), 5, Down), Some((d(3, -2), true)));
         for (p, q) in [(1, 3), (-1, 3), (22, -7), (5, 7)] {
             let exact = BigRational::new(BigInt::from(p), BigInt::from(q));
-            let (lo, _) = d(p, 0)
-                .div_rounded(&d(q, 0), 20, Down)
-                .unwrap_or((Dyadic::zero(), true));
-            let (hi, _) = d(p, 0)
-                .div_rounded(&d(q, 0), 20, Up)
-                .unwrap_or((Dyadic::zero(), true));
-            assert!(
-                lo.to_rational() < exact && exact < hi.to_rational(),
-                "{p}/{q}"
-            );
+            let (lo, _) = d(p, 0).div_rounded(&d(q, 0), 20, Down).unwrap_or((Dyadic::zero(), true));
+            let (hi, _) = d(p, 0).div_rounded(&d(q, 0), 20, Up).unwrap_or((Dyadic::zero(), true));
+            assert!(lo.to_rational() < exact && exact < hi.to_rational(), "{p}/{q}");
             assert!(hi.sub(&lo).top() <= Some(hi.abs().top().unwrap_or(0) - 18));
         }
         for n in 0..2000i64 {

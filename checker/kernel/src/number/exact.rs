@@ -4,7 +4,9 @@
 //! Bounds: at most [`MAX_TEXT`] characters and exponents of at most [`MAX_EXPONENT`] in magnitude, checked before any power is formed.
 
 use crate::number::Dyadic;
+use crate::number::decimal::decimal;
 use num_bigint::BigInt;
+use num_integer::Integer;
 use num_rational::BigRational;
 use num_traits::{One, Signed, Zero};
 use std::fmt;
@@ -65,12 +67,14 @@ impl Exact {
     /// The value as a dyadic, when its denominator is a power of two.
     pub fn dyadic(&self) -> Option<Dyadic> {
         let zeros = self.0.denom().trailing_zeros().unwrap_or(0);
-        ((self.0.denom() >> zeros).is_one()).then(|| {
-            Dyadic::new(
-                self.0.numer().clone(),
-                i64::try_from(zeros).map_or(0, |z| -z),
-            )
-        })
+        ((self.0.denom() >> zeros).is_one())
+            .then(|| Dyadic::new(self.0.numer().clone(), i64::try_from(zeros).map_or(0, |z| -z)))
+    }
+
+    /// Exact text for people: a decimal where a short one denotes the value, else the canonical text.
+    pub fn text(&self) -> String {
+        let text = decimal(&self.0, 20, false);
+        if text.ends_with('…') || text.contains("…e") { self.to_string() } else { text }
     }
 
     /// Whether the value is below zero.
@@ -94,15 +98,25 @@ fn scaled_digits(text: &str, radix: u32, mark: char, base: u32) -> Result<BigRat
     if whole.is_empty() || (mantissa.contains('.') && fraction.is_empty()) {
         return Err("digits are missing beside the point".into());
     }
-    let value = BigRational::from_integer(digits(&format!("{whole}{fraction}"), radix)?);
+    let value = digits(&format!("{whole}{fraction}"), radix)?;
     let places = u32::try_from(fraction.len()).map_err(|_| "too many digits".to_string())?;
-    let value = value / BigRational::from_integer(BigInt::from(radix).pow(places));
-    let power = BigRational::from_integer(BigInt::from(base).pow(exponent.unsigned_abs()));
-    Ok(if exponent < 0 {
-        value / power
+    let power = BigInt::from(base).pow(exponent.unsigned_abs());
+    let scale = BigInt::from(radix).pow(places);
+    Ok(if exponent < 0 { lowest(value, scale * power) } else { lowest(value * power, scale) })
+}
+
+/// `numerator / denominator` in lowest terms, both positive or the numerator zero. Either may be a power of thousands of bits beside a small number:
+/// the remainder of one by the other comes first, which is much cheaper than their greatest common divisor.
+fn lowest(numerator: BigInt, denominator: BigInt) -> BigRational {
+    if numerator.is_zero() {
+        return BigRational::zero();
+    }
+    let divisor = if numerator < denominator {
+        (&denominator % &numerator).gcd(&numerator)
     } else {
-        value * power
-    })
+        (&numerator % &denominator).gcd(&denominator)
+    };
+    BigRational::new_raw(numerator / &divisor, denominator / divisor)
 }
 
 /// A decimal exponent `[+-]digits` within [`MAX_EXPONENT`].
@@ -113,9 +127,7 @@ fn small_integer(text: &str) -> Result<i32, String> {
     };
     let value = digits(magnitude, 10)?;
     if value > BigInt::from(MAX_EXPONENT) {
-        return Err(format!(
-            "an exponent is at most {MAX_EXPONENT} in magnitude"
-        ));
+        return Err(format!("an exponent is at most {MAX_EXPONENT} in magnitude"));
     }
     let value = i32::try_from(value).map_err(|_| "an exponent is too large".to_string())?;
     Ok(if negative { -value } else { value })
@@ -124,9 +136,7 @@ fn small_integer(text: &str) -> Result<i32, String> {
 /// A non-empty run of digits of `radix`, nothing else.
 fn digits(text: &str, radix: u32) -> Result<BigInt, String> {
     if text.is_empty() || !text.chars().all(|c| c.is_digit(radix)) {
-        return Err(format!(
-            "expected an integer, a decimal, a fraction p/q or a hexadecimal float, found {text:?}"
-        ));
+        return Err(format!("expected an integer, a decimal, a fraction p/q or a hexadecimal float, found {text:?}"));
     }
     BigInt::parse_bytes(text.as_bytes(), radix).ok_or_else(|| "not a number".into())
 }
@@ -192,12 +202,30 @@ mod tests {
     }
 
     #[test]
+    fn every_notation_is_reduced_to_lowest_terms() {
+        for text in
+            ["0e-4096", "0.00", "25e-4", "6.250", "1e-4096", "5e4096", "0x10p-4096", "0x1.80p+4096", "0.0002e4096"]
+        {
+            let parsed = Exact::parse(text).map(|x| x.0);
+            let reduced = parsed.clone().map(|q| BigRational::new(q.numer().clone(), q.denom().clone()));
+            assert!(
+                parsed.is_ok_and(|q| reduced.is_ok_and(|r| (q.numer(), q.denom()) == (r.numer(), r.denom()))),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_for_people_is_exact() {
+        for text in ["2.5e-9", "-1/3", "0", "1e-5", "0.375", "1e100"] {
+            assert_eq!(Exact::parse(text).map(|x| x.text()).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
     fn canonical_text_parses_back() {
         for text in ["0", "-1/3", "12345678901234567890/7"] {
-            assert_eq!(
-                Exact::parse(text).map(|x| x.to_string()).as_deref(),
-                Ok(text)
-            );
+            assert_eq!(Exact::parse(text).map(|x| x.to_string()).as_deref(), Ok(text));
         }
     }
 }

@@ -3,17 +3,11 @@
 use crate::spec::prelude::*;
 
 /// The shape rule of one parent that has the axis (`constraint`): the same shape.
-pub(crate) fn require_axis(
-    parents: &[&Shape],
-    axis: usize,
-    constraint: &'static str,
-) -> Result<Shape, Fault> {
+pub(crate) fn require_axis(parents: &[&Shape], axis: usize, constraint: &'static str) -> Result<Shape, Fault> {
     let [x] = parents else {
         return Err(wrong_parents());
     };
-    require(axis < x.rank(), constraint, || {
-        format!("axis {axis} of x {x}")
-    })?;
+    require(axis < x.rank(), constraint, || format!("axis {axis} of x {x}"))?;
     Ok((*x).clone())
 }
 
@@ -33,8 +27,7 @@ pub(crate) fn along<V: Clone>(
     let [x] = parents else {
         return Err(WRONG_PARENTS);
     };
-    let (Some(&stride), Some(&length)) = (x.shape().strides().get(axis), x.dimensions().get(axis))
-    else {
+    let (Some(&stride), Some(&length)) = (x.shape().strides().get(axis), x.dimensions().get(axis)) else {
         return Err(WRONG_PARENTS);
     };
     let mut out = x.data().to_vec();
@@ -60,11 +53,9 @@ pub(crate) fn reduced(
         return Err(wrong_parents());
     };
     let ascending = axes.windows(2).all(|pair| pair[0] < pair[1]); // windows(2) yields pairs
-    require(
-        ascending && axes.last().is_none_or(|&last| last < x.rank()),
-        constraint,
-        || format!("the axes are not ascending axes of x {x}"),
-    )?;
+    require(ascending && axes.last().is_none_or(|&last| last < x.rank()), constraint, || {
+        format!("the axes are not ascending axes of x {x}")
+    })?;
     let keep = |(axis, &extent): (usize, &usize)| match axes.contains(&axis) {
         true => keepdims.then_some(1),
         false => Some(extent),
@@ -82,11 +73,8 @@ pub(crate) fn lines(x: &Shape, axes: &[usize]) -> impl Iterator<Item = Vec<usize
             let along = |offset| (0..extent).map(move |i| offset + i * stride);
             offsets.into_iter().flat_map(along).collect()
         };
-        (0..x.rank())
-            .filter(|axis| axes.contains(axis) == gathered)
-            .fold(vec![0], axis)
+        (0..x.rank()).filter(|axis| axes.contains(axis) == gathered).fold(vec![0], axis)
     };
     let (gathered, kept) = (offsets(true), offsets(false));
-    kept.into_iter()
-        .map(move |base| gathered.iter().map(|offset| base + offset).collect())
+    kept.into_iter().map(move |base| gathered.iter().map(|offset| base + offset).collect())
 }

@@ -17,17 +17,12 @@ pub(crate) fn equal_shapes(parents: &[&Shape], constraint: &'static str) -> Resu
     let [x, y] = parents else {
         return Err(wrong_parents());
     };
-    require(x == y, constraint, || {
-        format!("the operands have shapes {x} and {y}")
-    })?;
+    require(x == y, constraint, || format!("the operands have shapes {x} and {y}"))?;
     Ok((*x).clone())
 }
 
 /// `f` at every position of the one parent.
-pub(crate) fn map<V>(
-    parents: &[&Tensor<V>],
-    f: impl FnMut(&V) -> Result<V, EvalError>,
-) -> Result<Vec<V>, EvalError> {
+pub(crate) fn map<V>(parents: &[&Tensor<V>], f: impl FnMut(&V) -> Result<V, EvalError>) -> Result<Vec<V>, EvalError> {
     match parents {
         [x] => x.data().iter().map(f).collect(),
         _ => Err(WRONG_PARENTS),
@@ -40,12 +35,7 @@ pub(crate) fn zip<V>(
     mut f: impl FnMut(&V, &V) -> Result<V, EvalError>,
 ) -> Result<Vec<V>, EvalError> {
     match parents {
-        [x, y] => x
-            .data()
-            .iter()
-            .zip(y.data())
-            .map(|(x, y)| f(x, y))
-            .collect(),
+        [x, y] => x.data().iter().zip(y.data()).map(|(x, y)| f(x, y)).collect(),
         _ => Err(WRONG_PARENTS),
     }
 }

@@ -22,10 +22,7 @@ pub struct Fault {
 impl Fault {
     /// A fault against `constraint`.
     pub fn new(constraint: &'static str, message: impl Into<String>) -> Self {
-        Fault {
-            constraint,
-            message: message.into(),
-        }
+        Fault { constraint, message: message.into() }
     }
 }
 
@@ -35,11 +32,7 @@ pub(crate) fn require(
     constraint: &'static str,
     message: impl FnOnce() -> String,
 ) -> Result<(), Fault> {
-    if condition {
-        Ok(())
-    } else {
-        Err(Fault::new(constraint, message()))
-    }
+    if condition { Ok(()) } else { Err(Fault::new(constraint, message())) }
 }
 
 /// The shape of these dimensions, or the fault against `constraint`.
@@ -62,11 +55,7 @@ pub trait Operation: Attributes {
 
     /// At least how many steps the value takes: terms of a contraction, cells of a window, or elements read and written.
     fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
-        parents
-            .iter()
-            .copied()
-            .chain([shape])
-            .fold(0u64, |work, s| work.saturating_add(elements(s)))
+        parents.iter().copied().chain([shape]).fold(0u64, |work, s| work.saturating_add(elements(s)))
     }
 }
 
@@ -76,23 +65,17 @@ pub(crate) fn elements(shape: &Shape) -> u64 {
 }
 
 /// A bug of ours: an operation was given other parents than its table row says.
-pub(crate) const WRONG_PARENTS: EvalError = EvalError::Internal {
-    what: "an operation has the wrong parents",
-};
+pub(crate) const WRONG_PARENTS: EvalError = EvalError::Internal { what: "an operation has the wrong parents" };
 
 /// The same bug, met in a shape rule.
 pub(crate) fn wrong_parents() -> Fault {
-    Fault::new(
-        "graph_c2",
-        "the number of parents is not that of the operation",
-    )
+    Fault::new("graph_c2", "the number of parents is not that of the operation")
 }
 
 /// What the file of every operation needs.
 mod prelude {
     pub(super) use super::{
-        DOT, Fault, Operation, Parents, Values, WRONG_PARENTS, elements, require, shape_of, sole,
-        wrong_parents,
+        DOT, Fault, Operation, Parents, Values, WRONG_PARENTS, elements, require, shape_of, sole, wrong_parents,
     };
     pub(super) use crate::context::{Context, EvalError};
     pub(super) use crate::ir::attributes::attributes;
@@ -190,13 +173,13 @@ impl Op {
         use Op::*;
         match self {
             Input(_) | Const(_) | Linear(_) | Matmul(_) | Conv(_) | ConvTranspose(_) => 1,
-            Reshape(_) | Flatten(_) | Transpose(_) | Permute(_) | Concat(_) | Slice(_) | Pad(_) | Gather(_) | Broadcast(_)
-            | Neg(_) | Abs(_) => 16,
-            Add(_) | Sub(_) | Mul(_) | Scale(_) | Max(_) | Min(_) | Clamp(_) | Relu(_) | Sum(_) | Mean(_) | ReduceMax(_)
-            | ReduceMin(_) => 32,
+            Reshape(_) | Flatten(_) | Transpose(_) | Permute(_) | Concat(_) | Slice(_) | Pad(_) | Gather(_)
+            | Broadcast(_) | Neg(_) | Abs(_) => 16,
+            Add(_) | Sub(_) | Mul(_) | Scale(_) | Max(_) | Min(_) | Clamp(_) | Relu(_) | Sum(_) | Mean(_)
+            | ReduceMax(_) | ReduceMin(_) => 32,
             LeakyRelu(_) | MaxPool(_) | AvgPool(_) | GlobalAvgPool(_) | AdaptiveAvgPool(_) | BatchNorm(_) => 64,
-            Div(_) | Reciprocal(_) | HardSigmoid(_) | HardSwish(_) | Upsample(_) | LayerNorm(_) | RmsNorm(_) | GroupNorm(_)
-            | InstanceNorm(_) => 192,
+            Div(_) | Reciprocal(_) | HardSigmoid(_) | HardSwish(_) | Upsample(_) | LayerNorm(_) | RmsNorm(_)
+            | GroupNorm(_) | InstanceNorm(_) => 192,
             Sqrt(_) | Rsqrt(_) => 384,
             Exp(_) | Log(_) | Tanh(_) | Sigmoid(_) | Softplus(_) | Silu(_) | Elu(_) | Sin(_) | Cos(_) | Softmax(_)
             | LogSoftmax(_) | MaskedSoftmax(_) | Logsumexp(_) => 1024,

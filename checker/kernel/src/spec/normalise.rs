@@ -8,17 +8,11 @@ use crate::spec::prelude::*;
 
 /// The constraint that ε is not negative.
 pub(crate) fn require_epsilon(epsilon: &Exact, constraint: &'static str) -> Result<(), Fault> {
-    require(!epsilon.is_negative(), constraint, || {
-        format!("epsilon {epsilon} is negative")
-    })
+    require(!epsilon.is_negative(), constraint, || format!("epsilon {epsilon} is negative"))
 }
 
 /// The constraint that weight and bias, where there are any, have these dimensions.
-pub(crate) fn require_affine(
-    affine: &[&Shape],
-    dimensions: &[usize],
-    constraint: &'static str,
-) -> Result<(), Fault> {
+pub(crate) fn require_affine(affine: &[&Shape], dimensions: &[usize], constraint: &'static str) -> Result<(), Fault> {
     affine.iter().try_for_each(|parameter| {
         require(parameter.dimensions() == dimensions, constraint, || {
             format!("a weight or bias {parameter} is not {dimensions:?}")
@@ -62,10 +56,7 @@ impl Normalise<'_> {
                     *x = context.sub(x, &mean)?;
                 }
             }
-            let squares: Vec<_> = line
-                .iter()
-                .map(|x| square(context, x))
-                .collect::<Result<_, _>>()?;
+            let squares: Vec<_> = line.iter().map(|x| square(context, x)).collect::<Result<_, _>>()?;
             let variance = context.div(&context.sum(&squares)?, &count)?;
             let scale = context.rsqrt(&context.add(&variance, &epsilon)?)?;
             for x in &line {

@@ -24,13 +24,9 @@ pub(crate) fn mean<C: Context>(context: &C, terms: &[C::Value]) -> Result<C::Val
 }
 
 /// The fold of `f` from the first of the terms, which are not empty.
-pub(crate) fn fold<V: Clone>(
-    terms: &[V],
-    mut f: impl FnMut(&V, &V) -> Result<V, EvalError>,
-) -> Result<V, EvalError> {
+pub(crate) fn fold<V: Clone>(terms: &[V], mut f: impl FnMut(&V, &V) -> Result<V, EvalError>) -> Result<V, EvalError> {
     let (first, rest) = terms.split_first().ok_or(WRONG_PARENTS)?;
-    rest.iter()
-        .try_fold(first.clone(), |so_far, x| f(&so_far, x))
+    rest.iter().try_fold(first.clone(), |so_far, x| f(&so_far, x))
 }
 
 /// Declares a reduction over `axes` by a function of the group of values.

@@ -26,18 +26,8 @@ pub(crate) struct Sliding<'a> {
 
 impl Sliding<'_> {
     /// The output extents over an input of these extents, or the fault against `constraint`.
-    pub(crate) fn output(
-        &self,
-        input: &[usize],
-        constraint: &'static str,
-    ) -> Result<Vec<usize>, Fault> {
-        let lists = [
-            self.kernel,
-            self.stride,
-            self.dilation,
-            self.before,
-            self.after,
-        ];
+    pub(crate) fn output(&self, input: &[usize], constraint: &'static str) -> Result<Vec<usize>, Fault> {
+        let lists = [self.kernel, self.stride, self.dilation, self.before, self.after];
         require_spatial(input.len(), &lists, constraint)?;
         let extent = |axis: usize| -> Option<usize> {
             let [kernel, stride, dilation, before, after] = lists.map(|list| list[axis]); // lengths checked above
@@ -45,31 +35,13 @@ impl Sliding<'_> {
                 return None;
             }
             let reach = dilation.checked_mul(kernel - 1)?.checked_add(1)?;
-            let room = input[axis]
-                .checked_add(before)?
-                .checked_add(after)?
-                .checked_sub(reach)?;
+            let room = input[axis].checked_add(before)?.checked_add(after)?.checked_sub(reach)?;
             let floor = room / stride + 1;
-            let starts_inside = || {
-                floor
-                    .checked_mul(stride)
-                    .is_some_and(|start| start < input[axis] + before)
-            };
-            Some(if self.ceiling && room % stride != 0 && starts_inside() {
-                floor + 1
-            } else {
-                floor
-            })
+            let starts_inside = || floor.checked_mul(stride).is_some_and(|start| start < input[axis] + before);
+            Some(if self.ceiling && room % stride != 0 && starts_inside() { floor + 1 } else { floor })
         };
-        let fault = |axis| {
-            Fault::new(
-                constraint,
-                format!("no window fits axis {axis} of the input extents {input:?}"),
-            )
-        };
-        (0..input.len())
-            .map(|axis| extent(axis).ok_or_else(|| fault(axis)))
-            .collect()
+        let fault = |axis| Fault::new(constraint, format!("no window fits axis {axis} of the input extents {input:?}"));
+        (0..input.len()).map(|axis| extent(axis).ok_or_else(|| fault(axis))).collect()
     }
 
     /// The shape of a pool over x [N, C, spatial..]; `rule` bears on the lists and extents, `seen` on windows in padding alone.
@@ -96,19 +68,15 @@ impl Sliding<'_> {
 
     /// The work of a pool: one operation for each window cell.
     pub(crate) fn work(&self, shape: &Shape) -> u64 {
-        self.kernel.iter().fold(elements(shape), |work, &cells| {
-            work.saturating_mul(u64::try_from(cells).unwrap_or(u64::MAX))
-        })
+        self.kernel
+            .iter()
+            .fold(elements(shape), |work, &cells| work.saturating_mul(u64::try_from(cells).unwrap_or(u64::MAX)))
     }
 
     /// Kernel positions `first..end` that meet input cells from output position `o`, on an axis of this extent.
     pub(crate) fn seen(&self, axis: usize, o: usize, extent: usize) -> (usize, usize) {
         let (start, dilation) = (o * self.stride[axis], self.dilation[axis]); // the axis is one of `output`
-        let until = |end: usize| {
-            end.saturating_sub(start)
-                .div_ceil(dilation)
-                .min(self.kernel[axis])
-        };
+        let until = |end: usize| end.saturating_sub(start).div_ceil(dilation).min(self.kernel[axis]);
         (until(self.before[axis]), until(self.before[axis] + extent))
     }
 
@@ -120,37 +88,25 @@ impl Sliding<'_> {
     /// The input cells seen from one output position; padding is left out.
     pub(crate) fn cells(&self, axis: usize, o: usize, extent: usize) -> Vec<usize> {
         let (first, end) = self.seen(axis, o, extent);
-        (first..end)
-            .filter_map(|k| self.tap(axis, o, k, extent))
-            .collect()
+        (first..end).filter_map(|k| self.tap(axis, o, k, extent)).collect()
     }
 
     /// The input cell under one kernel position; `None` is padding.
     pub(crate) fn tap(&self, axis: usize, o: usize, k: usize, extent: usize) -> Option<usize> {
-        let cell =
-            (o * self.stride[axis] + k * self.dilation[axis]).checked_sub(self.before[axis])?;
+        let cell = (o * self.stride[axis] + k * self.dilation[axis]).checked_sub(self.before[axis])?;
         (cell < extent).then_some(cell)
     }
 }
 
 /// The fault against `constraint` unless there are 1 to 3 spatial axes and every list has one entry for each.
-pub(crate) fn require_spatial(
-    axes: usize,
-    lists: &[&[usize]],
-    constraint: &'static str,
-) -> Result<(), Fault> {
-    require(
-        (1..=3).contains(&axes) && lists.iter().all(|list| list.len() == axes),
-        constraint,
-        || format!("{axes} spatial axes, there must be 1 to 3 and every list needs one entry each"),
-    )
+pub(crate) fn require_spatial(axes: usize, lists: &[&[usize]], constraint: &'static str) -> Result<(), Fault> {
+    require((1..=3).contains(&axes) && lists.iter().all(|list| list.len() == axes), constraint, || {
+        format!("{axes} spatial axes, there must be 1 to 3 and every list needs one entry each")
+    })
 }
 
 /// A window whose cells all fall beside a short axis, which no shape rule has seen.
-const NO_CELL: EvalError = EvalError::Undefined {
-    function: "a pool",
-    reason: "a window sees nothing but padding",
-};
+const NO_CELL: EvalError = EvalError::Undefined { function: "a pool", reason: "a window sees nothing but padding" };
 
 /// The index along every axis of a row-major position.
 pub(crate) fn unravel(mut position: usize, extents: &[usize]) -> Vec<usize> {
@@ -164,17 +120,12 @@ pub(crate) fn unravel(mut position: usize, extents: &[usize]) -> Vec<usize> {
 }
 
 /// Row-major positions, in an input of these extents, of the product of one list of cells per axis; `None` is padding.
-pub(crate) fn product(
-    input: &[usize],
-    list: impl Fn(usize) -> Vec<Option<usize>>,
-) -> Vec<Option<usize>> {
+pub(crate) fn product(input: &[usize], list: impl Fn(usize) -> Vec<Option<usize>>) -> Vec<Option<usize>> {
     let (mut cells, mut plane) = (vec![Some(0)], 1);
     for (axis, extent) in input.iter().enumerate().rev() {
         let inner = &cells;
         let row = list(axis).into_iter();
-        cells = row
-            .flat_map(|tap| inner.iter().map(move |cell| Some(tap? * plane + (*cell)?)))
-            .collect();
+        cells = row.flat_map(|tap| inner.iter().map(move |cell| Some(tap? * plane + (*cell)?))).collect();
         plane *= extent;
     }
     cells
@@ -198,15 +149,8 @@ pub(crate) fn over_windows<V: Clone>(
     for plane in x.data().chunks_exact(input.iter().product()) {
         for position in 0..output.iter().product() {
             let index = unravel(position, output);
-            let cells = |axis: usize| {
-                list(axis, index[axis], input[axis])
-                    .into_iter()
-                    .map(Some)
-                    .collect()
-            }; // an axis of both
-            let values = product(input, cells)
-                .into_iter()
-                .map(|cell| cell.and_then(|cell| plane.get(cell)).cloned());
+            let cells = |axis: usize| list(axis, index[axis], input[axis]).into_iter().map(Some).collect(); // an axis of both
+            let values = product(input, cells).into_iter().map(|cell| cell.and_then(|cell| plane.get(cell)).cloned());
             let values: Option<Vec<V>> = values.collect();
             let values = values.filter(|values| !values.is_empty());
             out.push(f(&index, values.ok_or(NO_CELL)?)?);

@@ -34,12 +34,8 @@ def truncated(x, bits):
     return (-(man >> shift) if s else man >> shift), e + shift
 
 
-def erfc(x):
-    return m.erfc(x)
-
-
 FUNCTIONS = dict(exp=m.exp, expm1=m.expm1, log=m.log, log1p=m.log1p, sin=m.sin, cos=m.cos, tan=m.tan, atan=m.atan, sinh=m.sinh,
-                 cosh=m.cosh, tanh=m.tanh, erf=m.erf, erfc=erfc, sqrt=m.sqrt, cbrt=lambda x: m.cbrt(abs(x)) * m.sign(x),
+                 cosh=m.cosh, tanh=m.tanh, erf=m.erf, erfc=m.erfc, sqrt=m.sqrt, cbrt=lambda x: m.cbrt(abs(x)) * m.sign(x),
                  rsqrt=lambda x: 1 / m.sqrt(x), exp2=lambda x: m.power(2, x), log2=lambda x: m.log(x) / m.log(2),
                  log10=lambda x: m.log(x) / m.log(10), pow=m.power)
 
@@ -52,7 +48,7 @@ def line(name, bits, *args):
     for more in (0, 128):
         with m.workprec(2 * bits + 2 * extra + more):
             values.append(truncated(FUNCTIONS[name](*[m.ldexp(m.mpf(man), e) for man, e in args]), bits))
-    assert values[0] == values[1] or abs(values[0][0] - values[1][0]) == 0, (name, args, values)
+    assert values[0] == values[1], (name, args, values)
     print(name, bits, *[text(*a) for a in args], text(*values[0]))
 
 
@@ -113,7 +109,7 @@ for name, xs in points.items():
         if not exact:
             line(name, BITS, x)
 powers = [(short(0), short(3)), (short(7), short(-3)), (short(-20), -short(3)), (1 + two(-20), two(20) * 3), (short(1), 7), (-short(1), 7),
-          (-short(1), -8), (short(2), 1000), (short(1), 4097), (-short(1), 5001), (1 - two(-60), two(63) + 1), (2, Fraction(1, 3 * 0 + 2)),
+          (-short(1), -8), (short(2), 1000), (short(1), 4097), (-short(1), 5001), (1 - two(-60), two(63) + 1), (2, Fraction(1, 2)),
           (3, Fraction(5, 2)), (10, -38), (long(2), long(4)), (short(60), Fraction(-3, 2)), (short(-100), short(-90))]
 for x, y in powers:
     line("pow", BITS, x, y)

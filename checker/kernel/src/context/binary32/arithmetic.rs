@@ -6,8 +6,8 @@
 
 use super::environment::{Environment, Flags, RoundingMode};
 use super::word::{
-    Finite, INFINITY, SIGN, invalid, is_nan, is_sign_minus, is_special, is_zero, neg, propagate,
-    shift_right_sticky, signed, unpack,
+    Finite, INFINITY, SIGN, invalid, is_nan, is_sign_minus, is_special, is_zero, neg, propagate, shift_right_sticky,
+    signed, unpack,
 };
 use num_integer::Roots;
 use std::cmp::Ordering;
@@ -52,12 +52,7 @@ fn sum(a: Finite, b: Finite, rounding: RoundingMode) -> (u32, Flags) {
     if total == 0 {
         return exact_zero(rounding);
     }
-    Finite {
-        negative: total < 0,
-        exponent,
-        significand: total.unsigned_abs(),
-    }
-    .round(rounding)
+    Finite { negative: total < 0, exponent, significand: total.unsigned_abs() }.round(rounding)
 }
 
 /// A significand below 2^62 with its sign, in units of `2^exponent`, sticky.
@@ -105,8 +100,7 @@ pub fn fma(x: u32, y: u32, z: u32, env: Environment) -> (u32, Flags) {
 }
 
 fn fma_special(x: u32, y: u32, z: u32, env: Environment) -> (u32, Flags) {
-    let zero_times_infinity =
-        (is_zero(x) && y & !SIGN == INFINITY) || (is_zero(y) && x & !SIGN == INFINITY);
+    let zero_times_infinity = (is_zero(x) && y & !SIGN == INFINITY) || (is_zero(y) && x & !SIGN == INFINITY);
     if is_nan(x) || is_nan(y) || is_nan(z) {
         let (word, flags) = propagate(&[x, y, z], env.nan);
         return (word, flags | Flags::INVALID.when(zero_times_infinity));
@@ -146,11 +140,7 @@ pub fn div(x: u32, y: u32, env: Environment) -> (u32, Flags) {
 
 /// A number that stands for `±(truncation + δ) · 2^exponent`, `0 < δ < 1` if `sticky`, else `δ = 0`; `2^25 ≤ truncation < 2^63`.
 fn truncated(negative: bool, truncation: u64, exponent: i32, sticky: bool) -> Finite {
-    Finite {
-        negative,
-        exponent: exponent - 1,
-        significand: (truncation << 1) | u64::from(sticky),
-    }
+    Finite { negative, exponent: exponent - 1, significand: (truncation << 1) | u64::from(sticky) }
 }
 
 /// `√x`; `√−0 = −0`.
@@ -165,11 +155,7 @@ pub fn sqrt(x: u32, env: Environment) -> (u32, Flags) {
         return invalid(env.nan);
     }
     // A radicand of 61 or 62 bits over an even power of two has a root of 31 bits.
-    let Finite {
-        exponent,
-        significand,
-        ..
-    } = unpack(x).normalised();
+    let Finite { exponent, significand, .. } = unpack(x).normalised();
     let odd = exponent & 1;
     let radicand = significand >> odd; // the significand has 24 bits above zeros
     let root = square_root(radicand);

@@ -28,11 +28,7 @@ pub fn compare(x: u32, y: u32, comparison: Comparison) -> (Option<Ordering>, Fla
 /// The place of a number in the order of the binary32 numbers; zeros share place 0.
 fn position(word: u32) -> i64 {
     let magnitude = i64::from(word & !SIGN);
-    if is_sign_minus(word) {
-        -magnitude
-    } else {
-        magnitude
-    }
+    if is_sign_minus(word) { -magnitude } else { magnitude }
 }
 
 /// The greater number, `+0` above `−0`; a NaN if one operand is one (§9.6).

@@ -5,8 +5,7 @@
 
 use super::environment::{Environment, Flags, NanPolicy, RoundingMode};
 use super::word::{
-    Finite, Format, is_nan, is_sign_minus, is_special, is_zero, propagate, round_off,
-    shift_right_sticky, unpack,
+    Finite, Format, is_nan, is_sign_minus, is_special, is_zero, propagate, round_off, shift_right_sticky, unpack,
 };
 use std::cmp::Ordering;
 
@@ -50,12 +49,7 @@ pub fn round_to_integral_exact(x: u32, env: Environment) -> (u32, Flags) {
     let (significand, inexact) = integral_magnitude(unpack(x), env.rounding);
     // The magnitude has at most 24 bits, so this rounding is exact.
     let negative = is_sign_minus(x);
-    let (word, _) = Finite {
-        negative,
-        exponent: 0,
-        significand,
-    }
-    .round(env.rounding);
+    let (word, _) = Finite { negative, exponent: 0, significand }.round(env.rounding);
     (word, Flags::INEXACT.when(inexact))
 }
 
@@ -76,12 +70,7 @@ pub fn from_u64(n: u64, env: Environment) -> (u32, Flags) {
 }
 
 fn from_magnitude(negative: bool, significand: u64, env: Environment) -> (u32, Flags) {
-    Finite {
-        negative,
-        exponent: 0,
-        significand,
-    }
-    .round(env.rounding)
+    Finite { negative, exponent: 0, significand }.round(env.rounding)
 }
 
 /// binary32 → binary64, exact.
@@ -108,15 +97,8 @@ pub fn from_binary16(x: u16, env: Environment) -> (u32, Flags) {
 }
 
 /// From `Format<F, E>` to `Format<G, H>`. A propagated NaN keeps the leading bits of its payload.
-fn convert<const F: u32, const E: u32, const G: u32, const H: u32>(
-    x: u64,
-    env: Environment,
-) -> (u64, Flags) {
-    let sign = if x & Format::<F, E>::SIGN != 0 {
-        Format::<G, H>::SIGN
-    } else {
-        0
-    };
+fn convert<const F: u32, const E: u32, const G: u32, const H: u32>(x: u64, env: Environment) -> (u64, Flags) {
+    let sign = if x & Format::<F, E>::SIGN != 0 { Format::<G, H>::SIGN } else { 0 };
     let magnitude = x & (Format::<F, E>::SIGN - 1);
     match magnitude.cmp(&Format::<F, E>::INFINITY) {
         Ordering::Less => Format::<G, H>::round(Format::<F, E>::unpack(x), env.rounding),

@@ -20,8 +20,8 @@
 
 use super::environment::{Environment, Flags};
 use super::word::{
-    Finite, INFINITY, ONE, abs, invalid, is_nan, is_sign_minus, is_signaling, is_special, is_zero,
-    neg, propagate, round_dyadic, signed, unpack,
+    Finite, INFINITY, ONE, abs, invalid, is_nan, is_sign_minus, is_signaling, is_special, is_zero, neg, propagate,
+    round_dyadic, signed, unpack,
 };
 use crate::context::real::{Ball, Real};
 use crate::context::{Context, EvalError};
@@ -63,9 +63,7 @@ pub enum Function {
     /// `1 − erf x`.
     Erfc,
 }
-use Function::{
-    Atan, Cos, Cosh, Erf, Erfc, Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, Sin, Sinh, Tan, Tanh,
-};
+use Function::{Atan, Cos, Cosh, Erf, Erfc, Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, Sin, Sinh, Tan, Tanh};
 
 /// The evaluator: one `Real` reading for each precision of the Ziv loop, kept because each caches its constants.
 #[derive(Clone, Debug)]
@@ -75,20 +73,13 @@ pub struct Elementary {
 
 impl Default for Elementary {
     fn default() -> Self {
-        Elementary {
-            readings: [64, 128, 256, 512, 1024, 2048, 4096].map(Real::new),
-        }
+        Elementary { readings: [64, 128, 256, 512, 1024, 2048, 4096].map(Real::new) }
     }
 }
 
 impl Elementary {
     /// `f(x)`, correctly rounded; an error only where 4096 bits do not decide it.
-    pub fn evaluate(
-        &self,
-        f: Function,
-        x: u32,
-        env: Environment,
-    ) -> Result<(u32, Flags), EvalError> {
+    pub fn evaluate(&self, f: Function, x: u32, env: Environment) -> Result<(u32, Flags), EvalError> {
         if is_nan(x) {
             return Ok(propagate(&[x], env.nan));
         }
@@ -186,9 +177,7 @@ impl Elementary {
                 return Ok((lower.0, flags));
             }
         }
-        Err(EvalError::Limit {
-            what: "4096 bits in the rounding of an elementary function",
-        })
+        Err(EvalError::Limit { what: "4096 bits in the rounding of an elementary function" })
     }
 }
 
@@ -197,11 +186,7 @@ fn parity(y: u32) -> (bool, bool) {
     if is_special(y) {
         return (true, false);
     }
-    let Finite {
-        exponent,
-        significand,
-        ..
-    } = unpack(y);
+    let Finite { exponent, significand, .. } = unpack(y);
     let last_bit = exponent + significand.trailing_zeros() as i32; // at most 64
     (last_bit >= 0, last_bit == 0)
 }
@@ -230,11 +215,7 @@ fn special(f: Function, x: u32, env: Environment) -> Option<(u32, Flags)> {
         Erfc if x == minus_infinity => TWO,
         Atan if is_special(x) => {
             // π/2 = ⌊2^63 · π/2⌋ · 2^−63 + …
-            let half_pi = Finite {
-                negative: is_sign_minus(x),
-                exponent: -63,
-                significand: super::PI | 1,
-            };
+            let half_pi = Finite { negative: is_sign_minus(x), exponent: -63, significand: super::PI | 1 };
             return Some(half_pi.round(env.rounding));
         }
         _ => return None,
@@ -289,29 +270,17 @@ fn extreme_power(x: u32, y: u32, grows: bool, negative: bool) -> Option<Finite> 
     if Dyadic::from_binary32(abs(y))?.mul(&least) < Dyadic::integer(151) {
         return None;
     }
-    Some(if grows {
-        huge(negative)
-    } else {
-        vanishing(negative)
-    })
+    Some(if grows { huge(negative) } else { vanishing(negative) })
 }
 
 /// Stands for any value of magnitude 2^128 or more: all overflow alike.
 fn huge(negative: bool) -> Finite {
-    Finite {
-        negative,
-        exponent: 200,
-        significand: 1,
-    }
+    Finite { negative, exponent: 200, significand: 1 }
 }
 
 /// Stands for any value of magnitude between 0 and 2^−150, both excluded: all underflow alike.
 fn vanishing(negative: bool) -> Finite {
-    Finite {
-        negative,
-        exponent: -200,
-        significand: 1,
-    }
+    Finite { negative, exponent: -200, significand: 1 }
 }
 
 /// Stands for `x (1 + δ)`, `0 < |δ| < 2^−26`, away from zero (`δ > 0`) if `outward`: 27 bits of `x`, then one unit, less than 2^−26 of it, up or down.
@@ -320,11 +289,7 @@ fn beside(x: u32, outward: bool) -> Finite {
     let significand = whole.significand >> 35; // 2^26 ≤ significand < 2^27, and its last three bits are zero
     Finite {
         exponent: whole.exponent + 35,
-        significand: if outward {
-            significand + 1
-        } else {
-            significand - 1
-        },
+        significand: if outward { significand + 1 } else { significand - 1 },
         ..whole
     }
 }

@@ -40,11 +40,7 @@ pub struct Binary32 {
 impl Binary32 {
     /// The reading in an environment, its sums ordered by `schedule`.
     pub fn new(environment: Environment, schedule: Schedule) -> Self {
-        Binary32 {
-            environment,
-            schedule,
-            elementary: Elementary::default(),
-        }
+        Binary32 { environment, schedule, elementary: Elementary::default() }
     }
 
     /// The rounding mode and NaN policy.
@@ -123,11 +119,7 @@ impl Context for Binary32 {
     }
 
     fn pi(&self) -> Result<u32, EvalError> {
-        let pi = word::Finite {
-            negative: false,
-            exponent: -62,
-            significand: PI | 1,
-        };
+        let pi = word::Finite { negative: false, exponent: -62, significand: PI | 1 };
         Ok(pi.round(self.environment.rounding).0)
     }
 
@@ -208,20 +200,11 @@ impl Context for Binary32 {
     }
 
     fn sum(&self, terms: &[u32]) -> Result<u32, EvalError> {
-        let operands = Terms {
-            left: terms,
-            right: None,
-            environment: self.environment,
-        };
+        let operands = Terms { left: terms, right: None, environment: self.environment };
         self.schedule.reduce(terms.len(), None, &operands)
     }
 
-    fn dots(
-        &self,
-        left: &Rows<'_, u32>,
-        right: &Rows<'_, u32>,
-        bias: Option<&[u32]>,
-    ) -> Result<Vec<u32>, EvalError> {
+    fn dots(&self, left: &Rows<'_, u32>, right: &Rows<'_, u32>, bias: Option<&[u32]>) -> Result<Vec<u32>, EvalError> {
         let n = left.terms();
         let (lefts, rights) = (gathered(left), gathered(right));
         let mut out = Vec::with_capacity(left.rows() * right.rows());

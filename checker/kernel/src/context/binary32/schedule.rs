@@ -126,10 +126,7 @@ pub trait Accumulate {
 }
 
 fn malformed(reason: &'static str) -> EvalError {
-    EvalError::Undefined {
-        function: "schedule",
-        reason,
-    }
+    EvalError::Undefined { function: "schedule", reason }
 }
 
 impl Order {
@@ -172,12 +169,7 @@ fn validate_tree(pairs: &[(usize, usize)], terms: usize) -> Result<(), EvalError
 impl Schedule {
     /// A schedule whose chains begin with their first term.
     pub fn new(order: Order, fma: bool, bias: BiasPosition) -> Self {
-        Schedule {
-            order,
-            fma,
-            start: Start::FirstTerm,
-            bias,
-        }
+        Schedule { order, fma, start: Start::FirstTerm, bias }
     }
 
     /// Whether the schedule is well-formed and describes a reduction of `terms` terms; says in words why not.
@@ -185,13 +177,16 @@ impl Schedule {
         self.order.validate(terms)
     }
 
+    /// Whether the schedule is well-formed for some number of terms.
+    pub fn validate_form(&self) -> Result<(), EvalError> {
+        match &self.order {
+            Order::Tree { pairs } => self.validate(pairs.len() + 1),
+            _ => self.validate(1),
+        }
+    }
+
     /// The reduction of `n` terms and the bias, if there is one, in this order. Fails only where [`Schedule::validate`] does.
-    pub fn reduce<A: Accumulate>(
-        &self,
-        n: usize,
-        bias: Option<A::Value>,
-        terms: &A,
-    ) -> Result<A::Value, EvalError> {
+    pub fn reduce<A: Accumulate>(&self, n: usize, bias: Option<A::Value>, terms: &A) -> Result<A::Value, EvalError> {
         self.validate(n)?;
         if n == 0 {
             return Ok(bias.unwrap_or_else(|| terms.zero()));
@@ -201,13 +196,8 @@ impl Schedule {
             (BiasPosition::First, Order::Blocks { .. }) => (None, bias, None),
             (BiasPosition::First, _) => (bias, None, None),
         };
-        let reduction = Reduction {
-            terms,
-            fma: self.fma,
-            start: self.start,
-            bias: in_chain,
-            first: leftmost(&self.order, n),
-        };
+        let reduction =
+            Reduction { terms, fma: self.fma, start: self.start, bias: in_chain, first: leftmost(&self.order, n) };
         let total = reduction.evaluate(&self.order, 0..n, in_blocks)?;
         Ok(last.map_or(total, |bias| terms.add(total, bias)))
     }
@@ -236,11 +226,7 @@ struct Reduction<'a, A: Accumulate> {
 
 impl<A: Accumulate> Reduction<'_, A> {
     fn step(&self, a: A::Value, i: usize) -> A::Value {
-        if self.fma {
-            self.terms.fma(i, a)
-        } else {
-            self.terms.add(a, self.terms.product(i))
-        }
+        if self.fma { self.terms.fma(i, a) } else { self.terms.add(a, self.terms.product(i)) }
     }
 
     fn begin(&self, i: usize) -> A::Value {
@@ -257,18 +243,12 @@ impl<A: Accumulate> Reduction<'_, A> {
     }
 
     /// `blocks`: what the sum of the blocks begins with, in the outermost order only. Recursion goes down the nesting, [`MAX_DEPTH`] at most.
-    fn evaluate(
-        &self,
-        order: &Order,
-        range: Range<usize>,
-        blocks: Option<A::Value>,
-    ) -> Result<A::Value, EvalError> {
+    fn evaluate(&self, order: &Order, range: Range<usize>, blocks: Option<A::Value>) -> Result<A::Value, EvalError> {
         match order {
             Order::Sequential => Ok(self.chain(range)),
             Order::Pairwise { leaf } => Ok(self.pairwise(range, *leaf)),
             Order::Lanes { width, combine } => {
-                let mut lanes: Vec<A::Value> =
-                    range.clone().take(*width).map(|i| self.begin(i)).collect();
+                let mut lanes: Vec<A::Value> = range.clone().take(*width).map(|i| self.begin(i)).collect();
                 let mut at = range.start + lanes.len();
                 while at < range.end {
                     for (lane, i) in lanes.iter_mut().zip(at..range.end) {
@@ -300,17 +280,11 @@ impl<A: Accumulate> Reduction<'_, A> {
         }
         let middle = range.start + range.len().div_ceil(2);
         let first = self.pairwise(range.start..middle, leaf);
-        self.terms
-            .add(first, self.pairwise(middle..range.end, leaf))
+        self.terms.add(first, self.pairwise(middle..range.end, leaf))
     }
 
     /// The lanes that have a term are the first ones throughout, so a missing partner is one beyond the end.
-    fn combine(
-        &self,
-        mut lanes: Vec<A::Value>,
-        mut width: usize,
-        combine: Combine,
-    ) -> Result<A::Value, EvalError> {
+    fn combine(&self, mut lanes: Vec<A::Value>, mut width: usize, combine: Combine) -> Result<A::Value, EvalError> {
         let add = |a, b| self.terms.add(a, b);
         while lanes.len() > 1 && width > 1 {
             match combine {
@@ -323,9 +297,7 @@ impl<A: Accumulate> Reduction<'_, A> {
                 }
                 Combine::Adjacent => {
                     let pairs = lanes.chunks(2);
-                    lanes = pairs
-                        .filter_map(|pair| pair.iter().copied().reduce(add))
-                        .collect();
+                    lanes = pairs.filter_map(|pair| pair.iter().copied().reduce(add)).collect();
                 }
             }
             width = width.div_ceil(2);
@@ -341,11 +313,7 @@ impl<A: Accumulate> Reduction<'_, A> {
                 Some(k) => made.get(k).copied().ok_or_else(broken),
             };
             let left = value(left)?;
-            let node = if right < n {
-                self.step(left, right)
-            } else {
-                self.terms.add(left, value(right)?)
-            };
+            let node = if right < n { self.step(left, right) } else { self.terms.add(left, value(right)?) };
             made.push(node);
         }
         Ok(made.last().copied().unwrap_or_else(|| self.begin(0)))
@@ -353,7 +321,5 @@ impl<A: Accumulate> Reduction<'_, A> {
 }
 
 fn broken() -> EvalError {
-    EvalError::Internal {
-        what: "a reduction of a validated schedule has no value",
-    }
+    EvalError::Internal { what: "a reduction of a validated schedule has no value" }
 }

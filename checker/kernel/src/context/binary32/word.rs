@@ -60,11 +60,7 @@ impl<const FRACTION: u32, const EXPONENT: u32> Format<FRACTION, EXPONENT> {
     ///
     /// The significand is exact or stands for the exact value (see the header); `|exponent| < 2^30`.
     pub(super) fn round(exact: Finite, rounding: RoundingMode) -> (u64, Flags) {
-        let Finite {
-            negative,
-            exponent,
-            significand,
-        } = exact;
+        let Finite { negative, exponent, significand } = exact;
         let sign = if negative { Self::SIGN } else { 0 };
         if significand == 0 {
             return (sign, Flags::NONE);
@@ -101,12 +97,7 @@ impl<const FRACTION: u32, const EXPONENT: u32> Format<FRACTION, EXPONENT> {
 }
 
 /// `±significand / 2^count` rounded to an integer (its magnitude), and whether that was inexact; `1 ≤ count ≤ 63`.
-pub(super) fn round_off(
-    significand: u64,
-    count: u32,
-    negative: bool,
-    rounding: RoundingMode,
-) -> (u64, bool) {
+pub(super) fn round_off(significand: u64, count: u32, negative: bool, rounding: RoundingMode) -> (u64, bool) {
     const HALF: u64 = 1 << 63;
     let kept = significand >> count;
     let rest = significand << (64 - count); // the part cut off, in units of 2^-64
@@ -192,10 +183,9 @@ pub(super) fn propagate(operands: &[u32], nan: NanPolicy) -> (u32, Flags) {
     let invalid = operands.iter().any(|&word| is_signaling(word));
     let word = match nan {
         NanPolicy::Canonical => INFINITY | QUIET,
-        NanPolicy::PropagateX86 => operands
-            .iter()
-            .find(|&&word| is_nan(word))
-            .map_or(SIGN | INFINITY | QUIET, |&word| word | QUIET),
+        NanPolicy::PropagateX86 => {
+            operands.iter().find(|&&word| is_nan(word)).map_or(SIGN | INFINITY | QUIET, |&word| word | QUIET)
+        }
     };
     (word, Flags::INVALID.when(invalid))
 }
@@ -226,10 +216,7 @@ pub fn round_dyadic(value: &Dyadic, rounding: RoundingMode) -> (u32, Flags) {
 
 /// The correctly rounded binary32 word of a rational number; zero is +0.
 pub fn round_exact(value: &Exact, rounding: RoundingMode) -> (u32, Flags) {
-    let (numerator, denominator) = (
-        value.rational().numer().magnitude(),
-        value.rational().denom().magnitude(),
-    );
+    let (numerator, denominator) = (value.rational().numer().magnitude(), value.rational().denom().magnitude());
     // Scale the quotient to 64 bits or more: what is cut off below them is kept as the sticky bit.
     let shift = (denominator.bits() + 65).saturating_sub(numerator.bits());
     let (quotient, remainder) = (numerator << shift).div_rem(denominator);
@@ -246,14 +233,9 @@ pub fn round_exact(value: &Exact, rounding: RoundingMode) -> (u32, Flags) {
 /// The first 64 bits of `magnitude` with a sticky last bit, and the number of bits below them.
 fn leading_bits(magnitude: &BigUint) -> (u64, i64) {
     let below = magnitude.bits().saturating_sub(64);
-    let sticky = magnitude
-        .trailing_zeros()
-        .is_some_and(|zeros| zeros < below);
+    let sticky = magnitude.trailing_zeros().is_some_and(|zeros| zeros < below);
     let leading = (magnitude >> below).to_u64().unwrap_or(u64::MAX); // 64 bits at most
-    (
-        leading | u64::from(sticky),
-        i64::try_from(below).unwrap_or(i64::MAX),
-    )
+    (leading | u64::from(sticky), i64::try_from(below).unwrap_or(i64::MAX))
 }
 
 /// The ten classes of IEEE 754-2019 §5.7.2.

@@ -20,10 +20,7 @@ impl Enclosure {
 
     /// `[x, x]`.
     pub fn point(x: Dyadic) -> Self {
-        Enclosure {
-            lo: x.clone(),
-            hi: x,
-        }
+        Enclosure { lo: x.clone(), hi: x }
     }
 
     /// The lower end.
@@ -58,20 +55,14 @@ impl Enclosure {
     }
 
     pub(super) fn neg(&self) -> Self {
-        Enclosure {
-            lo: self.hi.neg(),
-            hi: self.lo.neg(),
-        }
+        Enclosure { lo: self.hi.neg(), hi: self.lo.neg() }
     }
 
     pub(super) fn abs(&self) -> Self {
         match self.side() {
             1 => self.clone(),
             -1 => self.neg(),
-            _ => Enclosure {
-                lo: Dyadic::zero(),
-                hi: self.hi.clone().max(self.lo.neg()),
-            },
+            _ => Enclosure { lo: Dyadic::zero(), hi: self.hi.clone().max(self.lo.neg()) },
         }
     }
 
@@ -94,14 +85,8 @@ impl Enclosure {
 
     /// The part within `[lo, hi]`, where the caller knows all values to lie; `None` is no bound.
     pub(super) fn clipped(self, lo: Option<i64>, hi: Option<i64>) -> Result<Self, EvalError> {
-        let lo = lo
-            .map(Dyadic::integer)
-            .into_iter()
-            .fold(self.lo, Dyadic::max);
-        let hi = hi
-            .map(Dyadic::integer)
-            .into_iter()
-            .fold(self.hi, Dyadic::min);
+        let lo = lo.map(Dyadic::integer).into_iter().fold(self.lo, Dyadic::max);
+        let hi = hi.map(Dyadic::integer).into_iter().fold(self.hi, Dyadic::min);
         Enclosure::new(lo, hi).ok_or(super::INTERNAL)
     }
 }

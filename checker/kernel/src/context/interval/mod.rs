@@ -27,9 +27,7 @@ const GUARD: u64 = 16;
 /// Critical points of sine and cosine are not located beyond `2^FAR`.
 const FAR: i64 = 1 << 12;
 
-const INTERNAL: EvalError = EvalError::Internal {
-    what: "an interval met an argument that its caller excludes",
-};
+const INTERNAL: EvalError = EvalError::Internal { what: "an interval met an argument that its caller excludes" };
 
 fn undefined<T>(function: &'static str, reason: &'static str) -> Result<T, EvalError> {
     Err(EvalError::Undefined { function, reason })
@@ -50,10 +48,7 @@ impl Interval {
     /// The reading with ends of `precision` bits, clamped as [`Real`] clamps it.
     pub fn new(precision: u64) -> Self {
         let precision = Real::new(precision).precision();
-        Interval {
-            precision,
-            real: Real::new(precision.saturating_add(GUARD)),
-        }
+        Interval { precision, real: Real::new(precision.saturating_add(GUARD)) }
     }
 
     /// The precision in bits.
@@ -68,9 +63,7 @@ impl Interval {
             if x.in_range() {
                 Ok(x)
             } else if x.top() > Some(EXPONENT_LIMIT) {
-                Err(EvalError::Limit {
-                    what: "2^40 as the binary exponent of an interval end",
-                })
+                Err(EvalError::Limit { what: "2^40 as the binary exponent of an interval end" })
             } else if x.signum() == outward {
                 // At most MAX_PRECISION bits, so that |x| < 2^SMALLEST.
                 let least = Dyadic::power_of_two(SMALLEST);
@@ -83,11 +76,7 @@ impl Interval {
     }
 
     /// The image under an increasing function, by its enclosures at the two ends. Its domain has no upper border.
-    fn increasing(
-        &self,
-        x: &Enclosure,
-        at: impl Fn(&Ball) -> Result<Ball, EvalError>,
-    ) -> Result<Enclosure, EvalError> {
+    fn increasing(&self, x: &Enclosure, at: impl Fn(&Ball) -> Result<Ball, EvalError>) -> Result<Enclosure, EvalError> {
         let hi = at(&Ball::exact(x.hi.clone()))?;
         if x.is_point() {
             return self.outward(&hi.lower(), &hi.upper());
@@ -118,9 +107,7 @@ impl Interval {
     ) -> Result<Enclosure, EvalError> {
         let ends = [&x.lo, &x.hi].map(|end| Ball::exact(end.clone()));
         let [first, last] = &ends;
-        let image = self
-            .hull(&[at(first)?, at(last)?])?
-            .clipped(Some(-1), Some(1))?;
+        let image = self.hull(&[at(first)?, at(last)?])?.clipped(Some(-1), Some(1))?;
         if x.is_point() {
             return Ok(image);
         }
@@ -166,10 +153,7 @@ impl Interval {
             }
             (from, to) = (to, from);
         }
-        let at = |end: &Dyadic| {
-            self.real
-                .pow(&Ball::exact(end.clone()), &Ball::exact(n.clone()))
-        };
+        let at = |end: &Dyadic| self.real.pow(&Ball::exact(end.clone()), &Ball::exact(n.clone()));
         self.outward(&at(from)?.lower(), &at(to)?.upper())
     }
 }
@@ -178,14 +162,11 @@ impl Context for Interval {
     type Value = Enclosure;
 
     fn datum(&self, word: u32) -> Result<Enclosure, EvalError> {
-        Dyadic::from_binary32(word)
-            .map(Enclosure::point)
-            .ok_or(EvalError::NotFinite { word })
+        Dyadic::from_binary32(word).map(Enclosure::point).ok_or(EvalError::NotFinite { word })
     }
 
     fn constant(&self, value: &Exact) -> Result<Enclosure, EvalError> {
-        let [p, q] = [value.rational().numer(), value.rational().denom()]
-            .map(|part| Dyadic::new(part.clone(), 0));
+        let [p, q] = [value.rational().numer(), value.rational().denom()].map(|part| Dyadic::new(part.clone(), 0));
         let end = |direction| p.div_rounded(&q, self.precision, direction).ok_or(INTERNAL);
         self.outward(&end(Down)?.0, &end(Up)?.0)
     }
@@ -225,11 +206,7 @@ impl Context for Interval {
                 undecided("div", "the divisor may be zero")
             };
         }
-        let (x, y) = if y.lo.is_negative() {
-            (x.neg(), y.neg())
-        } else {
-            (x.clone(), y.clone())
-        };
+        let (x, y) = if y.lo.is_negative() { (x.neg(), y.neg()) } else { (x.clone(), y.clone()) };
         let divisor = |negative: bool| if negative { &y.lo } else { &y.hi };
         let lo = (x.lo).div_rounded(divisor(x.lo.is_negative()), self.precision, Down);
         let hi = (x.hi).div_rounded(divisor(!x.hi.is_negative()), self.precision, Up);
@@ -272,13 +249,11 @@ impl Context for Interval {
     }
 
     fn exp(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
-        self.increasing(x, |x| self.real.exp(x))?
-            .clipped(Some(0), None)
+        self.increasing(x, |x| self.real.exp(x))?.clipped(Some(0), None)
     }
 
     fn expm1(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
-        self.increasing(x, |x| self.real.expm1(x))?
-            .clipped(Some(-1), None)
+        self.increasing(x, |x| self.real.expm1(x))?.clipped(Some(-1), None)
     }
 
     fn log(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
@@ -308,23 +283,18 @@ impl Context for Interval {
                 let ends = |z: &Enclosure| [&z.lo, &z.hi].map(|end| Ball::exact(end.clone()));
                 let ([a, b], [c, d]) = (ends(x), ends(y));
                 let corners = [(&a, &c), (&a, &d), (&b, &c), (&b, &d)];
-                let powers: Result<Vec<_>, _> = corners
-                    .map(|(x, y)| self.real.pow(x, y))
-                    .into_iter()
-                    .collect();
+                let powers: Result<Vec<_>, _> = corners.map(|(x, y)| self.real.pow(x, y)).into_iter().collect();
                 self.hull(&powers?)?.clipped(Some(0), None)
             }
         }
     }
 
     fn tanh(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
-        self.increasing(x, |x| self.real.tanh(x))?
-            .clipped(Some(-1), Some(1))
+        self.increasing(x, |x| self.real.tanh(x))?.clipped(Some(-1), Some(1))
     }
 
     fn erf(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
-        self.increasing(x, |x| self.real.erf(x))?
-            .clipped(Some(-1), Some(1))
+        self.increasing(x, |x| self.real.erf(x))?.clipped(Some(-1), Some(1))
     }
 
     fn sin(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {

@@ -23,23 +23,18 @@ pub struct Ball {
 impl Ball {
     /// The single number `x`, its exponents within `2^±EXPONENT_LIMIT`.
     pub fn exact(x: Dyadic) -> Self {
-        Ball {
-            mid: x,
-            rad: Mag::ZERO,
-        }
+        Ball { mid: x, rad: Mag::ZERO }
     }
 
     /// A ball that contains `[mid − rad, mid + rad]`: that set, unless the invariant of the module asks for a slightly larger one.
     pub fn new(mid: Dyadic, rad: Mag) -> Self {
         match (mid.top(), rad.top()) {
-            (Some(m), Some(r)) if m.saturating_sub(r) > SPAN => Ball {
-                mid,
-                rad: Mag::power_of_two(m.saturating_sub(SPAN)),
-            },
-            (Some(m), Some(r)) if r.saturating_sub(m) > SPAN => Ball {
-                rad: rad + Mag::above(&mid),
-                mid: Dyadic::zero(),
-            },
+            (Some(m), Some(r)) if m.saturating_sub(r) > SPAN => {
+                Ball { mid, rad: Mag::power_of_two(m.saturating_sub(SPAN)) }
+            }
+            (Some(m), Some(r)) if r.saturating_sub(m) > SPAN => {
+                Ball { rad: rad + Mag::above(&mid), mid: Dyadic::zero() }
+            }
             _ => Ball { mid, rad },
         }
     }
@@ -48,8 +43,7 @@ impl Ball {
     pub(super) fn hull(lo: &Dyadic, hi: &Dyadic, precision: u64) -> Self {
         let (twice, _) = lo.add_rounded(hi, precision, Direction::Nearest);
         let mid = twice.scaled(-1);
-        let distance =
-            |end: &Dyadic| Mag::above(&end.add_rounded(&mid.neg(), 32, Direction::Nearest).0);
+        let distance = |end: &Dyadic| Mag::above(&end.add_rounded(&mid.neg(), 32, Direction::Nearest).0);
         // Rounding to nearest at 32 bits loses at most one part in 2^32, less than the slack of the second summand.
         let rad = distance(lo).max(distance(hi));
         Ball::new(mid, rad + rad.scaled(-31))
@@ -57,11 +51,7 @@ impl Ball {
 
     /// `mid`, which is the exact result rounded to nearest (or `exact`), with that rounding error added to `rad`.
     pub(super) fn rounded((mid, exact): (Dyadic, bool), rad: Mag) -> Self {
-        let rounding = if exact {
-            Mag::ZERO
-        } else {
-            Mag::power_of_two(mid.exponent().saturating_sub(1))
-        };
+        let rounding = if exact { Mag::ZERO } else { Mag::power_of_two(mid.exponent().saturating_sub(1)) };
         Ball::new(mid, rad + rounding)
     }
 
@@ -107,11 +97,7 @@ impl Ball {
             return Mag::below(&self.mid);
         }
         let distance = self.mid.abs().sub(&self.rad());
-        if distance.signum() > 0 {
-            Mag::below(&distance)
-        } else {
-            Mag::ZERO
-        }
+        if distance.signum() > 0 { Mag::below(&distance) } else { Mag::ZERO }
     }
 
     /// Whether the ball is one number.
@@ -138,10 +124,7 @@ impl Ball {
     pub fn sign(&self) -> Option<Ordering> {
         let of_mid = self.mid.signum().cmp(&0);
         let apart = self.rad.is_zero()
-            || self
-                .mid
-                .top()
-                .is_some_and(|m| Some(m - 1) >= self.rad.top())
+            || self.mid.top().is_some_and(|m| Some(m - 1) >= self.rad.top())
             || self.mid.abs() > self.rad();
         apart.then_some(of_mid)
     }
@@ -161,11 +144,7 @@ impl Ball {
 
     /// Whether `x ≤ y` for all points (`Some(true)`), for none (`Some(false)`), or undecided.
     pub fn at_most(&self, other: &Self) -> Option<bool> {
-        if self.upper() <= other.lower() {
-            Some(true)
-        } else {
-            (self.lower() > other.upper()).then_some(false)
-        }
+        if self.upper() <= other.lower() { Some(true) } else { (self.lower() > other.upper()).then_some(false) }
     }
 
     /// The ball with `extra` added to its radius.
@@ -186,10 +165,7 @@ impl Ball {
     /// `−x`.
     #[must_use]
     pub fn neg(&self) -> Self {
-        Ball {
-            mid: self.mid.neg(),
-            rad: self.rad,
-        }
+        Ball { mid: self.mid.neg(), rad: self.rad }
     }
 
     /// `|x|`.
@@ -209,18 +185,13 @@ impl Ball {
     /// `x · 2^k`.
     #[must_use]
     pub fn scaled(&self, k: i64) -> Self {
-        Ball {
-            mid: self.mid.scaled(k),
-            rad: self.rad.scaled(k),
-        }
+        Ball { mid: self.mid.scaled(k), rad: self.rad.scaled(k) }
     }
 
     /// `x + y`.
     #[must_use]
     pub fn add(&self, other: &Self, precision: u64) -> Self {
-        let mid = self
-            .mid
-            .add_rounded(&other.mid, precision, Direction::Nearest);
+        let mid = self.mid.add_rounded(&other.mid, precision, Direction::Nearest);
         Ball::rounded(mid, self.rad + other.rad)
     }
 
@@ -233,9 +204,7 @@ impl Ball {
     /// `x · y`: `|xy − ab| ≤ |a| s + r |b| + r s` for `|x − a| ≤ r`, `|y − b| ≤ s`.
     #[must_use]
     pub fn mul(&self, other: &Self, precision: u64) -> Self {
-        let mid = self
-            .mid
-            .mul_rounded(&other.mid, precision, Direction::Nearest);
+        let mid = self.mid.mul_rounded(&other.mid, precision, Direction::Nearest);
         Ball::rounded(mid, self.product_radius(other))
     }
 
@@ -256,9 +225,7 @@ impl Ball {
     ///
     /// `|x/y − a/b| = |(x − a) − (a/b)(y − b)| / |y| ≤ (r + |a/b| s) / (|b| − s)`.
     pub fn div(&self, other: &Self, precision: u64) -> Option<Self> {
-        let quotient = self
-            .mid
-            .div_rounded(&other.mid, precision, Direction::Nearest)?;
+        let quotient = self.mid.div_rounded(&other.mid, precision, Direction::Nearest)?;
         let mut numerator = self.rad;
         if !other.is_exact() {
             let rounding = Ball::rounded(quotient.clone(), Mag::ZERO);

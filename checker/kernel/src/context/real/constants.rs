@@ -71,10 +71,8 @@ fn compute(constant: Constant, bits: u64) -> BigInt {
     };
     // Each series is within q units (below), the coefficients sum to at most 100: 100 q ≤ 2^(7 + length(q)) ≤ 2^guard / 2.
     let guard = 10 + length(bits);
-    let total: BigInt = terms
-        .iter()
-        .map(|&(coefficient, n)| inverse_series(n, bits + guard, alternating) * coefficient)
-        .sum();
+    let total: BigInt =
+        terms.iter().map(|&(coefficient, n)| inverse_series(n, bits + guard, alternating) * coefficient).sum();
     total >> guard
 }
 

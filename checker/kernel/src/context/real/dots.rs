@@ -29,11 +29,7 @@ pub(super) fn sum(terms: impl Iterator<Item = Ball>, precision: u64) -> Ball {
     let top = terms.iter().filter_map(|term| term.mid().top()).max();
     let span = i64::try_from(4 * precision + 256).unwrap_or(i64::MAX);
     let cut = top.unwrap_or(0).saturating_sub(span);
-    let least = terms
-        .iter()
-        .filter(|term| !term.mid().is_zero())
-        .map(|term| term.mid().exponent())
-        .min();
+    let least = terms.iter().filter(|term| !term.mid().is_zero()).map(|term| term.mid().exponent()).min();
     let floor = least.unwrap_or(0).max(cut);
     let (mut total, mut lost, mut rad) = (BigInt::default(), 0u64, Mag::ZERO);
     for term in &terms {
@@ -55,22 +51,15 @@ pub(super) fn dots(
 ) -> Result<Vec<Ball>, EvalError> {
     let terms = left.terms();
     if terms > 1 << 26 {
-        return Err(EvalError::Limit {
-            what: "2^26 terms of a real dot product",
-        });
+        return Err(EvalError::Limit { what: "2^26 terms of a real dot product" });
     }
     let width = right.rows();
     let block = (BLOCK / terms.max(1)).clamp(1, 64);
-    let size = left.rows().checked_mul(width).ok_or(EvalError::Limit {
-        what: "the address space for dot products",
-    })?;
+    let size = left.rows().checked_mul(width).ok_or(EvalError::Limit { what: "the address space for dot products" })?;
     let mut out = vec![Ball::exact(Dyadic::zero()); size];
     for start in (0..width).step_by(block) {
         let columns = start..width.min(start + block);
-        let written: Vec<Row> = columns
-            .clone()
-            .map(|j| Row::write(right, j, precision))
-            .collect();
+        let written: Vec<Row> = columns.clone().map(|j| Row::write(right, j, precision)).collect();
         for i in 0..left.rows() {
             let x = Row::write(left, i, precision);
             for (j, y) in columns.clone().zip(&written) {
@@ -173,10 +162,7 @@ impl Row {
         // |xy − x'y'| ≤ |x − x'| |y| + |x'| |y − y'|, the differences below one unit of the floor.
         let mut lost = Mag::ZERO;
         let terms = u64::try_from(self.terms).ok()?;
-        for (cut, exponent) in [
-            (self.cut, self.floor + other.top),
-            (other.cut, self.top + other.floor),
-        ] {
+        for (cut, exponent) in [(self.cut, self.floor + other.top), (other.cut, self.top + other.floor)] {
             lost = lost + Mag::new(terms * u64::from(cut), exponent);
         }
         let bits = i64::try_from(precision).ok()?;
@@ -196,10 +182,7 @@ impl Row {
         if self.digits.is_empty() || other.digits.is_empty() {
             return total;
         }
-        let planes = (
-            self.digits.len() / self.terms,
-            other.digits.len() / self.terms,
-        );
+        let planes = (self.digits.len() / self.terms, other.digits.len() / self.terms);
         for k in (0..planes.0 + planes.1 - 1).rev() {
             total <<= DIGIT;
             let pairs = self.digits.chunks(self.terms).enumerate();
@@ -208,11 +191,7 @@ impl Row {
                     continue;
                 };
                 for (x, y) in x.chunks(CHUNK).zip(y.chunks(CHUNK)) {
-                    let sum: i128 = x
-                        .iter()
-                        .zip(y)
-                        .map(|(&x, &y)| i128::from(x) * i128::from(y))
-                        .sum();
+                    let sum: i128 = x.iter().zip(y).map(|(&x, &y)| i128::from(x) * i128::from(y)).sum();
                     total += sum;
                 }
             }
@@ -223,10 +202,7 @@ impl Row {
 
 /// An upper bound of `Σ a_t b_t`; zero when one side is empty.
 fn weighted(a: &[u64], b: &[u64]) -> Mag {
-    let sum = a
-        .iter()
-        .zip(b)
-        .map(|(&a, &b)| u128::from(a) * u128::from(b));
+    let sum = a.iter().zip(b).map(|(&a, &b)| u128::from(a) * u128::from(b));
     Mag::wide(sum.sum(), 0)
 }
 

@@ -1,6 +1,6 @@
 //! The error function and its complement.
 //!
-//! Claim: for an exact argument the result is within 2^−2 of the last requested bit, near zero and (for `erfc`) in the far tail too.
+//! Claim: for an exact argument the radius is at most one unit of the last requested bit, near zero and (for `erfc`) in the far tail too.
 //! `erf` increases and `erfc` decreases; a narrow ball widens by `2/√π · e^(−min²)`, a wide one is evaluated at both ends.
 //! Sources: Abramowitz and Stegun 7.1.6, `erf x = 2/√π · x e^(−x²) Σ (2x²)^j / (1·3·…·(2j+1))`, all terms positive; 7.1.23–24, the asymptotic
 //! series of `erfc`, whose remainder for real `x > 0` is smaller than the first omitted term.
@@ -22,8 +22,10 @@ impl Real {
             narrow,
             |x| self.erf_at(x, precision),
             |_| {
-                let tail = tail_bits(&x.mignitude().to_dyadic());
-                Mag::new(1157, -10).scaled(unit(tail)) // 2/√π < 1157/1024
+                let nearest = x.mignitude().to_dyadic();
+                let bell = self.exp_at(&nearest.mul(&nearest).neg(), 32);
+                let bell = bell.map_or(Mag::power_of_two(0), |bell| bell.magnitude());
+                bell * Mag::new(1157, -10) // 2/√π < 1157/1024
             },
         )
     }
@@ -48,10 +50,7 @@ impl Real {
         let square = x.mul(x);
         let series = positive_series(&square.scaled(1), p + 8);
         let factor = self.exp_at(&square.neg(), p)?.mul(&series, p);
-        Ok(self
-            .constant_ball(Constant::TwoOverRootPi, p)
-            .mul(&factor, p)
-            .mul(&Ball::exact(x.clone()), p))
+        Ok(self.constant_ball(Constant::TwoOverRootPi, p).mul(&factor, p).mul(&Ball::exact(x.clone()), p))
     }
 
     /// `erfc x` at a point.
@@ -67,9 +66,7 @@ impl Real {
         let square = x.mul(x);
         if let Some(series) = alternating_series(&square.scaled(1), p + 4) {
             // e^(−x²) / (x √π) · Σ = (2/√π) e^(−x²) Σ / (2x)
-            let numerator = self
-                .constant_ball(Constant::TwoOverRootPi, p)
-                .mul(&series, p);
+            let numerator = self.constant_ball(Constant::TwoOverRootPi, p).mul(&series, p);
             let numerator = numerator.mul(&self.exp_at(&square.neg(), p)?, p);
             return numerator.div(&Ball::exact(x.scaled(1)), p).ok_or(INTERNAL);
         }
@@ -95,7 +92,7 @@ fn tail_bits(x: &Dyadic) -> u64 {
 /// In units of 2^−q: cutting `z` to q bits costs at most S (the derivative of the series is at most the series). A term errs by
 /// `e_j ≤ e_{j−1} z/(2j+1) + 2`, and the sum of all that follows from one unit in one term is at most S: N terms, 2N S. The loop ends when the
 /// term is zero and the ratio below 1/2: the tail is at most twice the true term, below `e_N + 1 ≤ 2N S + 1`. In all less than (6N + 3) S.
-fn positive_series(z: &Dyadic, precision: u64) -> Ball {
+pub(super) fn positive_series(z: &Dyadic, precision: u64) -> Ball {
     // q allows for N up to about 2^length; N itself is counted, so that the radius does not depend on this guess.
     let q = precision + 3 + length(precision + u64::try_from(z.floor()).unwrap_or(0));
     let fixed = to_fixed(z, q);
@@ -114,19 +111,16 @@ fn positive_series(z: &Dyadic, precision: u64) -> Ball {
         term /= 2 * j + 1;
         sum += &term;
     }
-    let error =
-        Mag::above(&Dyadic::new(sum.clone(), unit(q))) * Mag::new(u64::from(j) * 6 + 9, unit(q));
-    Ball::rounded(
-        Dyadic::new(sum, unit(q)).round(precision, Direction::Nearest),
-        error + error.scaled(-8),
-    )
+    let sum = Dyadic::new(sum, unit(q));
+    let error = Mag::above(&sum) * Mag::new(u64::from(j) * 6 + 9, unit(q));
+    Ball::new(sum, error + error.scaled(-8))
 }
 
 /// `1 − 1/z + 1·3/z² − …`, or `None` when the terms grow before one is below the precision.
 ///
 /// In units of 2^−q: `w = ⌊2^q / z⌋` is within 1. A term errs by `e_j ≤ e_{j−1} (2j − 1)/z + T_{j−1} (2j − 1) + 1 ≤ e_{j−1} + 2N` (ratios and terms
 /// are at most 1), together at most 2N² a term. The loop ends when the computed term is zero: the remainder is below the true term.
-fn alternating_series(z: &Dyadic, precision: u64) -> Option<Ball> {
+pub(super) fn alternating_series(z: &Dyadic, precision: u64) -> Option<Ball> {
     let q = precision + 4 + 3 * length(precision);
     let (inverse, _) = Dyadic::one().div_rounded(z, q, Direction::Down)?;
     let w = to_fixed(&inverse, q);
@@ -148,10 +142,6 @@ fn alternating_series(z: &Dyadic, precision: u64) -> Option<Ball> {
         term >>= q;
     }
     let n = j + 1;
-    Some(Ball::fixed(
-        sum,
-        unit(q),
-        n.checked_mul(2 * n * n)?,
-        precision,
-    ))
+    let error = n.checked_mul(2 * n * n)?;
+    Some(Ball::new(Dyadic::new(sum, unit(q)), Mag::new(error, unit(q))))
 }

@@ -67,9 +67,7 @@ pub(super) fn length(n: u64) -> u64 {
 
 /// How far the leading bit of `value · 2^−bits` lies above the point (negative below it).
 pub(super) fn fixed_top(value: &BigInt, bits: u64) -> i64 {
-    i64::try_from(value.bits())
-        .unwrap_or(i64::MAX)
-        .saturating_sub(i64::try_from(bits).unwrap_or(i64::MAX))
+    i64::try_from(value.bits()).unwrap_or(i64::MAX).saturating_sub(i64::try_from(bits).unwrap_or(i64::MAX))
 }
 
 /// `⌊x + 1/2⌋`.

@@ -1,6 +1,6 @@
 //! `sinh`, `cosh` and `tanh`, each from one exponential.
 //!
-//! Claim: for an exact argument the result is within 2^−2 of the last requested bit, near zero too. `sinh` and `tanh` increase and `cosh` is
+//! Claim: for an exact argument the radius is at most one unit of the last requested bit, near zero too. `sinh` and `tanh` increase and `cosh` is
 //! even and increases with `|x|`; wide balls are evaluated at both ends.
 
 use super::{Ball, INTERNAL, Mag, Real};
@@ -18,7 +18,7 @@ impl Real {
             |value| {
                 let least = value.mignitude().to_dyadic();
                 let (rest, _) = Dyadic::one().add_rounded(&least.neg(), 30, Direction::Up); // 1 − |tanh|
-                Mag::above(&rest).scaled(1) * x.mag().scaled(2).plus_one()
+                Mag::above(&rest) * value.magnitude().plus_one() * x.mag().scaled(2).plus_one()
             },
         )
     }

@@ -1,6 +1,6 @@
 //! `ln x`, `ln(1 + x)`, `log₂ x` and `log₁₀ x`.
 //!
-//! Claim: for an exact argument the result is within 2^−3 of the last requested bit, near `x = 1` too; a narrow ball widens by `r / min x`
+//! Claim: for an exact argument the radius is at most one unit of the last requested bit, near `x = 1` too; a narrow ball widens by `r / min x`
 //! (the derivative over the ball), a wide one is evaluated at both ends.
 //! Method: `ln(1 + d) = y + 2 artanh(t/(2 + t))` with `t = (1 + d) e^−y − 1`, where `y` is a guess of 55 good bits: whatever the guess, the
 //! equation holds; the guess only has to make `t` small, and that is checked.
@@ -32,10 +32,7 @@ impl Real {
                 return Err(super::undefined("log1p", "the argument is not above -1"));
             }
             None => {
-                return Err(super::undecided(
-                    "log1p",
-                    "the argument may not be above -1",
-                ));
+                return Err(super::undecided("log1p", "the argument may not be above -1"));
             }
         };
         self.lift_logarithm(x, &shifted, |x| self.log1p_at(x, precision))
@@ -65,16 +62,9 @@ impl Real {
         self.over_constant(x, Constant::Ln10, precision)
     }
 
-    fn over_constant(
-        &self,
-        x: &Ball,
-        constant: Constant,
-        precision: u64,
-    ) -> Result<Ball, EvalError> {
+    fn over_constant(&self, x: &Ball, constant: Constant, precision: u64) -> Result<Ball, EvalError> {
         let p = precision + 4;
-        let quotient = self
-            .log_ball(x, p)?
-            .div(&self.constant_ball(constant, p), p);
+        let quotient = self.log_ball(x, p)?.div(&self.constant_ball(constant, p), p);
         quotient.ok_or(super::INTERNAL)
     }
 
@@ -128,9 +118,7 @@ impl Real {
         }
         if top > p + 8 {
             // ln(1 + d) = ln d + ln(1 + 1/d), and 0 < ln(1 + 1/d) < 2^(1−top).
-            return Ok(self
-                .log_at(d, precision + 2)?
-                .widened(Mag::power_of_two(1 - top)));
+            return Ok(self.log_at(d, precision + 2)?.widened(Mag::power_of_two(1 - top)));
         }
         if top > -2 {
             return self.log_at(&d.add(&Dyadic::one()), precision);
@@ -146,7 +134,7 @@ impl Real {
 ///
 /// With the guess: `w` is within 2 units, `t = d + w + d w` within 2 · 1.43 + 1 ≤ 4; without it `t` is exact.
 /// `u = t/(2 + t)` inherits at most 0.51 · 4 units and its floor adds 1: artanh u is within 3.2, and the series at the computed u adds 3N/2 + 1.
-fn log1p_fixed(d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
+pub(super) fn log1p_fixed(d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
     let (guess, t) = if fixed_top(d, bits) <= -12 {
         (BigInt::default(), d.clone())
     } else {

@@ -21,10 +21,7 @@ pub struct Mag {
 
 impl Mag {
     /// Zero, exactly.
-    pub const ZERO: Mag = Mag {
-        mantissa: 0,
-        exponent: 0,
-    };
+    pub const ZERO: Mag = Mag { mantissa: 0, exponent: 0 };
 
     /// The least bound with 30 bits that is at least `mantissa · 2^exponent`.
     pub fn new(mantissa: u64, exponent: i64) -> Self {
@@ -34,19 +31,13 @@ impl Mag {
         let bits = 64 - mantissa.leading_zeros();
         if bits <= BITS {
             let shift = BITS - bits;
-            return Mag {
-                mantissa: mantissa << shift,
-                exponent: exponent.saturating_sub(shift.into()),
-            };
+            return Mag { mantissa: mantissa << shift, exponent: exponent.saturating_sub(shift.into()) };
         }
         let shift = bits - BITS;
         let (down, exponent) = (mantissa >> shift, exponent.saturating_add(shift.into()));
         let up = down + u64::from(down << shift != mantissa);
         if up >> BITS == 0 {
-            Mag {
-                mantissa: up,
-                exponent,
-            }
+            Mag { mantissa: up, exponent }
         } else {
             Mag {
                 mantissa: up >> 1, // 2^30 exactly
@@ -70,10 +61,7 @@ impl Mag {
     pub fn wide(mantissa: u128, exponent: i64) -> Self {
         let excess = 66u32.saturating_sub(mantissa.leading_zeros());
         let high = u64::try_from(mantissa >> excess).unwrap_or(u64::MAX); // at most 62 bits
-        Mag::new(
-            high.saturating_add(u64::from(excess > 0)),
-            exponent.saturating_add(excess.into()),
-        )
+        Mag::new(high.saturating_add(u64::from(excess > 0)), exponent.saturating_add(excess.into()))
     }
 
     /// An upper bound of `|x|`.
@@ -104,9 +92,7 @@ impl Mag {
         let quotient = (self.mantissa << BITS).checked_div(divisor.mantissa)?;
         Some(Mag::new(
             quotient + u64::from(self.mantissa != 0),
-            self.exponent
-                .saturating_sub(divisor.exponent)
-                .saturating_sub(BITS.into()),
+            self.exponent.saturating_sub(divisor.exponent).saturating_sub(BITS.into()),
         ))
     }
 
@@ -145,10 +131,7 @@ impl Add for Mag {
         // 30 + 30 bits, the small one aligned by a shift that rounds up.
         let gap = u32::try_from(large.exponent.abs_diff(small.exponent)).unwrap_or(u32::MAX);
         let aligned = (small.mantissa << BITS).checked_shr(gap).unwrap_or(0);
-        Mag::new(
-            (large.mantissa << BITS) + aligned + 1,
-            large.exponent.saturating_sub(BITS.into()),
-        )
+        Mag::new((large.mantissa << BITS) + aligned + 1, large.exponent.saturating_sub(BITS.into()))
     }
 }
 
@@ -157,10 +140,7 @@ impl Mul for Mag {
 
     /// An upper bound of the product.
     fn mul(self, other: Mag) -> Mag {
-        Mag::new(
-            self.mantissa * other.mantissa,
-            self.exponent.saturating_add(other.exponent),
-        )
+        Mag::new(self.mantissa * other.mantissa, self.exponent.saturating_add(other.exponent))
     }
 }
 
@@ -168,23 +148,13 @@ impl Mul for Mag {
 fn leading_bits(x: &Dyadic) -> (u64, i64, bool) {
     let mut digits = x.mantissa().iter_u64_digits();
     let count = digits.len();
-    let (first, second) = (
-        digits.next_back().unwrap_or(0),
-        digits.next_back().unwrap_or(0),
-    );
+    let (first, second) = (digits.next_back().unwrap_or(0), digits.next_back().unwrap_or(0));
     let both = (u128::from(first) << 64) | u128::from(second);
     let excess = 66u32.saturating_sub(both.leading_zeros());
     let high = u64::try_from(both >> excess).unwrap_or(u64::MAX);
     let below = i64::try_from(count).unwrap_or(i64::MAX).saturating_sub(2) * 64;
-    let exponent = x
-        .exponent()
-        .saturating_add(below)
-        .saturating_add(excess.into());
-    (
-        high,
-        exponent,
-        count <= 2 && u128::from(high) << excess == both,
-    )
+    let exponent = x.exponent().saturating_add(below).saturating_add(excess.into());
+    (high, exponent, count <= 2 && u128::from(high) << excess == both)
 }
 
 impl PartialOrd for Mag {
@@ -208,23 +178,11 @@ mod tests {
 
     #[test]
     fn bounds_are_never_below_the_exact_value() {
-        let values = [
-            0,
-            1,
-            3,
-            (1 << 30) - 1,
-            (1 << 30) + 1,
-            (1 << 31) - 1,
-            u64::MAX,
-            0x1234_5678_9abc_def1,
-        ];
+        let values = [0, 1, 3, (1 << 30) - 1, (1 << 30) + 1, (1 << 31) - 1, u64::MAX, 0x1234_5678_9abc_def1];
         for a in values {
             for b in values {
                 for e in [-100i64, -31, -3, 0, 1, 40, 70] {
-                    let (x, y) = (
-                        Dyadic::new(BigInt::from(a), e),
-                        Dyadic::new(BigInt::from(b), 0),
-                    );
+                    let (x, y) = (Dyadic::new(BigInt::from(a), e), Dyadic::new(BigInt::from(b), 0));
                     let (p, q) = (Mag::above(&x), Mag::above(&y));
                     assert!(p.to_dyadic() >= x && Mag::below(&x).to_dyadic() <= x);
                     assert!((p + q).to_dyadic() >= p.to_dyadic().add(&q.to_dyadic()));
@@ -238,10 +196,7 @@ mod tests {
             let wide = u128::from(a) * 0xffff_ffff_ffff_fff1;
             let exact = Dyadic::new(BigInt::from(wide), 5);
             assert!(Mag::wide(wide, 5).to_dyadic() >= exact);
-            assert!(
-                Mag::wide(wide, 5).to_dyadic()
-                    <= exact.mul(&Dyadic::new((1 + (1 << 28)).into(), -28))
-            );
+            assert!(Mag::wide(wide, 5).to_dyadic() <= exact.mul(&Dyadic::new((1 + (1 << 28)).into(), -28)));
         }
         assert_eq!(Mag::power_of_two(7).to_dyadic(), Dyadic::power_of_two(7));
     }

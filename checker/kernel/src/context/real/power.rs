@@ -1,8 +1,8 @@
 //! Roots and powers.
 //!
-//! Claim: `√x`, `∛x` of an exact argument are within 0.75 of the last bit, and exact when the root fits; `x^y` is within 2^−2 of the
+//! Claim: `√x`, `∛x` of an exact argument are within 0.75 of the last bit, and exact when the root fits; `x^y` is within one unit of the
 //! last requested bit, and exact where the result is dyadic, fits the precision and `y` has a denominator of at most 2^64.
-//! Wide balls are evaluated at both ends; `√x` of a narrow ball widens by `r / (2 √min)`.
+//! Wide balls are evaluated at both ends; roots of narrow ones widen by their slope at the minimum.
 
 use super::fixed::length;
 use super::{Ball, INTERNAL, Mag, Real, undecided, undefined};
@@ -24,26 +24,23 @@ impl Real {
             }
             _ => {}
         }
+        let at = |x: &Dyadic| sqrt_at(x, precision);
+        let nearest = x.mignitude();
+        let narrow = x.mag().scaled(10) <= nearest;
+        self.lift(x, narrow, at, |_| root_slope(nearest))
+    }
+
+    /// `1/√x`, `x > 0`; the slope is at most `1/(2 √min · min)`.
+    pub(super) fn rsqrt_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
+        super::positive(x, "rsqrt")?;
         let at = |x: &Dyadic| {
-            let root = x.sqrt_rounded(precision, Direction::Nearest);
-            Ok(Ball::rounded(root.ok_or(INTERNAL)?, Mag::ZERO))
+            let root = sqrt_at(x, precision + 4)?;
+            let one = Ball::exact(Dyadic::one());
+            one.div(&root, precision + 2).ok_or(INTERNAL)
         };
         let nearest = x.mignitude();
         let narrow = x.mag().scaled(10) <= nearest;
-        self.lift(x, narrow, at, |_| {
-            let root = nearest.to_dyadic().sqrt_rounded(30, Direction::Down);
-            let root = root.map_or(Mag::ZERO, |(root, _)| Mag::below(&root));
-            Mag::power_of_two(-1).over(root).unwrap_or(Mag::ZERO) // a narrow ball has a positive minimum
-        })
-    }
-
-    /// `1/√x`, `x > 0`.
-    pub(super) fn rsqrt_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
-        super::positive(x, "rsqrt")?;
-        let root = self.sqrt_ball(x, precision + 4)?;
-        let one = Ball::exact(Dyadic::one());
-        one.div(&root, precision + 2)
-            .ok_or(undecided("rsqrt", "the argument may be zero"))
+        self.lift(x, narrow, at, |_| root_slope(nearest).over(nearest).unwrap_or(Mag::ZERO))
     }
 
     /// `∛x`.
@@ -51,8 +48,7 @@ impl Real {
         let at = |x: &Dyadic| {
             // An integer root of at least precision + 2 bits of m · 2^shift, the exponent then a multiple of three.
             let mut shift = (3 * precision + 6).saturating_sub(x.bits());
-            shift += u64::try_from(x.exponent().saturating_sub_unsigned(shift).rem_euclid(3))
-                .unwrap_or(0);
+            shift += u64::try_from(x.exponent().saturating_sub_unsigned(shift).rem_euclid(3)).unwrap_or(0);
             let exponent = x.exponent().saturating_sub_unsigned(shift) / 3;
             let radicand = x.mantissa() << shift;
             let root = radicand.cbrt();
@@ -84,17 +80,12 @@ impl Real {
                 return Err(if y.is_exact() {
                     undefined("pow", "a negative number to a power that is not an integer")
                 } else {
-                    undecided(
-                        "pow",
-                        "a negative number to a power that is not known to be an integer",
-                    )
+                    undecided("pow", "a negative number to a power that is not known to be an integer")
                 });
             }
             None => return Err(undecided("pow", "the base may be negative")),
         }
-        if let (true, Some((root, exponent))) =
-            (x.is_exact() && y.is_exact(), exact_root(x.mid(), &short))
-        {
+        if let (true, Some((root, exponent))) = (x.is_exact() && y.is_exact(), exact_root(x.mid(), &short)) {
             return self.integer_power(&Ball::exact(root), &exponent, precision);
         }
         self.general_power(x, y, precision)
@@ -136,18 +127,11 @@ impl Real {
                 }
             }
             _ if narrow => self.general_power(&size, &Ball::exact(n.clone()), precision)?,
-            _ => self.lift(
-                &size,
-                false,
-                |x| self.integer_power(&Ball::exact(x.clone()), n, precision),
-                |_| Mag::ZERO,
-            )?,
+            _ => {
+                self.lift(&size, false, |x| self.integer_power(&Ball::exact(x.clone()), n, precision), |_| Mag::ZERO)?
+            }
         };
-        Ok(if odd && sign.is_lt() {
-            power.neg()
-        } else {
-            power
-        })
+        Ok(if odd && sign.is_lt() { power.neg() } else { power })
     }
 
     /// `x^n` for a ball that contains zero and other numbers: `[−u, u]` or `[0, u]` with `u` the power of the greatest magnitude.
@@ -158,12 +142,21 @@ impl Real {
         let greatest = Ball::exact(x.magnitude().to_dyadic());
         let power = self.integer_power(&greatest, n, precision)?.magnitude();
         let both = Ball::new(Dyadic::zero(), power);
-        Ok(if n.normalised().exponent() == 0 {
-            both
-        } else {
-            both.abs()
-        })
+        Ok(if n.normalised().exponent() == 0 { both } else { both.abs() })
     }
+}
+
+/// `√x` at a point `x ≥ 0`.
+fn sqrt_at(x: &Dyadic, precision: u64) -> Result<Ball, EvalError> {
+    let root = x.sqrt_rounded(precision, Direction::Nearest);
+    Ok(Ball::rounded(root.ok_or(INTERNAL)?, Mag::ZERO))
+}
+
+/// `1/(2 √nearest)`, rounded up; `nearest` is positive where this is used (a narrow ball is bounded away from zero).
+fn root_slope(nearest: Mag) -> Mag {
+    let root = nearest.to_dyadic().sqrt_rounded(30, Direction::Down);
+    let root = root.map_or(Mag::ZERO, |(root, _)| Mag::below(&root));
+    Mag::power_of_two(-1).over(root).unwrap_or(Mag::ZERO)
 }
 
 /// `x^n`, `n ≥ 1`, from the leading bit of `n` down.

@@ -27,7 +27,9 @@ impl Real {
             return (all.clone(), all);
         }
         let (sin, cos) = self.sin_cos_at(x.mid(), precision);
-        (sin.widened(x.mag()), cos.widened(x.mag()))
+        let slope = |other: &Ball| (other.magnitude() + x.mag()).min(Mag::power_of_two(0));
+        let (slope, other_slope) = (slope(&cos), slope(&sin));
+        (sin.widened(slope * x.mag()), cos.widened(other_slope * x.mag()))
     }
 
     /// `tan x`, `x` not an odd multiple of π/2.
@@ -55,10 +57,9 @@ impl Real {
     /// `arctan x`.
     pub(super) fn atan_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
         let (one, nearest) = (Mag::power_of_two(0), x.mignitude());
-        let slope = match one.over(nearest) {
-            Some(inverse) if inverse < one => inverse * inverse, // 1/(1 + m²) ≤ 1/m²
-            _ => one,
-        };
+        let square = nearest.to_dyadic().mul(&nearest.to_dyadic());
+        let (least, _) = square.add_rounded(&Dyadic::one(), 30, Direction::Down);
+        let slope = one.over(Mag::below(&least)).unwrap_or(one);
         let narrow = x.mag().scaled(10) <= one.max(nearest);
         self.lift(x, narrow, |x| self.atan_at(x, precision), |_| slope)
     }
@@ -103,11 +104,7 @@ impl Real {
             let extra = top.unsigned_abs() + 4;
             let half_pi = self.constant_fixed(Constant::Pi, bits + extra) >> 1u32;
             let (n, r) = to_fixed(x, bits + extra).div_mod_floor(&half_pi);
-            let (n, r) = if (&r << 1u32) > half_pi {
-                (n + 1u32, r - half_pi)
-            } else {
-                (n, r)
-            };
+            let (n, r) = if (&r << 1u32) > half_pi { (n + 1u32, r - half_pi) } else { (n, r) };
             let quadrant = u8::try_from(n.mod_floor(&BigInt::from(4))).unwrap_or(0);
             let r: BigInt = r >> extra;
             let missing = (precision + 8).saturating_sub(r.bits());
@@ -150,7 +147,7 @@ impl Real {
 /// As in `expm1_fixed`: δ₀ ≤ 2N + 3 ≤ 2q + 3. Doubling: with `δ` the greater of the two errors, `2 s (1 − v)` is within `2δ(1 + s + δ) + 1` and
 /// `2 s²` within `2δ(2s + δ) + 1`, no more, since `s ≤ 1`; the product of the factors is at most `2^k e^r ≤ 2.21 · 2^k`. The guard has one more
 /// bit for that factor: again at most a quarter of a unit, and the last floor adds one.
-fn sin_cos_fixed(r: &BigInt, bits: u64) -> (BigInt, BigInt) {
+pub(super) fn sin_cos_fixed(r: &BigInt, bits: u64) -> (BigInt, BigInt) {
     let top = fixed_top(r, bits);
     let k = 1 + bits.isqrt().saturating_add_signed(top);
     let guard = k + 6 + length(bits);
@@ -177,7 +174,7 @@ fn sin_cos_fixed(r: &BigInt, bits: u64) -> (BigInt, BigInt) {
 ///
 /// The sine and cosine of the guess are within 2 units, so that numerator and denominator (at least 1/2: checked) are within 5, and their
 /// quotient, of magnitude at most 2^−11, within 11.1; the series at the computed quotient adds 3N/2 + 1.
-fn direction_fixed(c: &BigInt, d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
+pub(super) fn direction_fixed(c: &BigInt, d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
     let guess = if d <= c && fixed_top(d, bits) <= -12 {
         BigInt::zero()
     } else {
@@ -204,7 +201,7 @@ fn direction_fixed(c: &BigInt, d: &BigInt, bits: u64) -> Result<(BigInt, u64), E
 
 /// `2^bits · (sin, cos)` of a guess in [0, 1.58], within 2 units, by one doubling of the half angle: 2 · 2 (1 + s) + 1 ≤ 8 of the units that are
 /// eight times smaller, and a floor.
-fn sin_cos_of_guess(guess: &BigInt, bits: u64) -> (BigInt, BigInt) {
+pub(super) fn sin_cos_of_guess(guess: &BigInt, bits: u64) -> (BigInt, BigInt) {
     let q = bits + 3;
     let half = guess << 2u32; // guess/2 in units of 2^−q, exactly
     let (s, v) = sin_cos_fixed(&half, q);

@@ -1,0 +1,129 @@
+//! The graph under construction: nodes of the intermediate representation, and the constants that became parameters.
+//!
+//! Shapes are inferred by the kernel's own rules as each node is pushed. A constant becomes a parameter when a computed value first needs it,
+//! under the name that the model gives it; [`Builder::finish`] drops what no output needs and renumbers the rest.
+
+use crate::array::Array;
+use crate::error::{ImportError, fault};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use tl_kernel::ir::{Graph, Node, Shape, Tensor};
+use tl_kernel::spec::Op;
+use tl_kernel::spec::constant::Const;
+use tl_kernel::spec::input::Input;
+
+/// What a name of the model stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    /// A float32 tensor that the graph computes, by its node.
+    Node(usize),
+    /// A constant.
+    Constant(Constant),
+}
+
+/// A constant and the name that a parameter made of it gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Constant {
+    pub(crate) name: Rc<str>,
+    pub(crate) array: Rc<Array>,
+}
+
+impl Value {
+    /// A constant; one without a name gets that of the output it is bound to.
+    pub(crate) fn constant(name: &str, array: Array) -> Self {
+        Value::Constant(Constant { name: name.into(), array: Rc::new(array) })
+    }
+}
+
+/// The nodes and parameters so far.
+#[derive(Default)]
+pub(crate) struct Builder {
+    nodes: Vec<Node>,
+    parameters: BTreeMap<String, Tensor<u32>>,
+    /// For each parameter its node.
+    constants: BTreeMap<String, usize>,
+}
+
+impl Builder {
+    /// The node that applies `op` to `parents`.
+    pub(crate) fn push(&mut self, op: Op, parents: &[usize]) -> Result<usize, ImportError> {
+        let shapes: Option<Vec<&Shape>> = parents.iter().map(|&p| self.nodes.get(p).map(|node| &node.shape)).collect();
+        let shapes = shapes.ok_or_else(|| fault!(Graph, "a parent of {} does not exist", op.name()))?;
+        let shape = op.shape(&shapes).map_err(|fault| fault!(Shapes, "{}: {}", fault.constraint, fault.message))?;
+        self.nodes.push(Node { op, parents: parents.to_vec(), shape });
+        Ok(self.nodes.len() - 1)
+    }
+
+    /// The node of an input.
+    pub(crate) fn input(&mut self, name: &str, shape: Shape) -> usize {
+        self.source(Op::Input(Input { name: name.to_string() }), shape)
+    }
+
+    fn source(&mut self, op: Op, shape: Shape) -> usize {
+        self.nodes.push(Node { op, parents: Vec::new(), shape });
+        self.nodes.len() - 1
+    }
+
+    /// The node of a value; a constant becomes a parameter, whose name gets a number where another array has it already.
+    pub(crate) fn node(&mut self, value: &Value) -> Result<usize, ImportError> {
+        let constant = match value {
+            Value::Node(id) => return Ok(*id),
+            Value::Constant(constant) => constant,
+        };
+        let tensor = constant.array.tensor().map_err(|error| error.at(format!("constant {:?}", constant.name)))?;
+        let mut name = constant.name.to_string();
+        let mut number = 1u64;
+        while let Some(id) = self.constants.get(&name) {
+            if self.parameters.get(&name) == Some(&tensor) {
+                return Ok(*id);
+            }
+            number += 1;
+            name = format!("{}#{number}", constant.name);
+        }
+        let id = self.source(Op::Const(Const { name: name.clone() }), tensor.shape().clone());
+        self.parameters.insert(name.clone(), tensor);
+        self.constants.insert(name, id);
+        Ok(id)
+    }
+
+    /// The dimensions of a value.
+    pub(crate) fn dimensions(&self, value: &Value) -> Vec<usize> {
+        match value {
+            Value::Node(id) => self.nodes.get(*id).map(|node| node.shape.dimensions().to_vec()).unwrap_or_default(),
+            Value::Constant(constant) => constant.array.dimensions().to_vec(),
+        }
+    }
+
+    /// The graph of what these outputs need, its parameters, and the names of the inputs that no output needs.
+    pub(crate) fn finish(self, outputs: BTreeMap<String, usize>) -> Finished {
+        let mut needed: BTreeSet<usize> = outputs.values().copied().collect();
+        for (id, node) in self.nodes.iter().enumerate().rev() {
+            if needed.contains(&id) {
+                needed.extend(&node.parents);
+            }
+        }
+        let place: BTreeMap<usize, usize> = needed.iter().enumerate().map(|(new, &old)| (old, new)).collect();
+        let moved = |old: &usize| place.get(old).copied().unwrap_or(usize::MAX); // every needed node has a place
+        let mut finished = Finished { parameters: self.parameters, ..Finished::default() };
+        for (id, mut node) in self.nodes.into_iter().enumerate() {
+            if needed.contains(&id) {
+                node.parents = node.parents.iter().map(moved).collect();
+                finished.graph.nodes.push(node);
+            } else if let Op::Const(source) = &node.op {
+                finished.parameters.remove(&source.name);
+            } else if let Op::Input(source) = node.op {
+                finished.unused_inputs.push(source.name);
+            }
+        }
+        finished.graph.outputs = outputs.iter().map(|(name, id)| (name.clone(), moved(id))).collect();
+        finished
+    }
+}
+
+/// What [`Builder::finish`] leaves.
+#[derive(Default)]
+pub(crate) struct Finished {
+    pub(crate) graph: Graph,
+    pub(crate) parameters: BTreeMap<String, Tensor<u32>>,
+    pub(crate) unused_inputs: Vec<String>,
+}

@@ -1,0 +1,157 @@
+//! The command line of `tl`.
+//!
+//! Exit codes are those of `tl-check`: 0 done (and ACCEPTED, as expected), 1 REJECTED or not as expected, 2 DECLINED, 3 usage, or a file or value that cannot be used.
+
+mod certify;
+mod corpus;
+mod generate;
+mod import;
+mod run;
+
+use crate::error::{Code, Error};
+use clap::{Args, Parser, Subcommand};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use tl_import::ImportOptions;
+use tl_kernel::cert::json::{Cursor, parse};
+use tl_kernel::context::binary32::Schedule;
+use tl_kernel::ir::attributes::Attribute;
+use tl_kernel::number::Exact;
+
+/// Done, and whatever was judged is as it should be.
+pub const DONE: u8 = 0;
+/// A certificate was REJECTED, or an entry of the corpus is not as expected.
+pub const FAILED: u8 = 1;
+/// A certificate was DECLINED.
+pub const UNDECIDED: u8 = 2;
+/// Usage, or a file or value that cannot be used.
+pub const TROUBLE: u8 = 3;
+
+/// Import neural networks, run them under several readings of the same specification, and write certificates for tl-check.
+#[derive(Debug, Parser)]
+#[command(name = "tl", version, about, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read an ONNX model and write it as a graph file (.json) with its parameters (.safetensors)
+    Import(import::Import),
+    /// Run a model under a reading: float32 on the processor, bit-exact binary32, exact rationals, real balls, or intervals
+    Run(run::Run),
+    /// Write a certificate about a model and its recorded outputs, and check it
+    Certify(certify::Certify),
+    /// Check every certificate of a corpus against what is expected of it
+    Corpus(corpus::Corpus),
+    /// Write a reference model with seeded parameters, and an input for it
+    Generate(generate::Generate),
+    /// Print the JSON Schema of certificates
+    Schema,
+}
+
+/// Which model, and what its file leaves open.
+#[derive(Debug, Args)]
+struct ModelArguments {
+    /// The model: .onnx, .onnx.gz, or a graph file (.json)
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+
+    /// Size of an open first dimension of an input
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    batch: usize,
+
+    /// Size of an open dimension, by its name in the model
+    #[arg(long = "dimension", value_name = "NAME=N")]
+    dimensions: Vec<String>,
+
+    /// Make an input a constant, read from a .npy, .npz, .pb or .safetensors file
+    #[arg(long = "bind", value_name = "NAME=FILE")]
+    bindings: Vec<String>,
+}
+
+impl ModelArguments {
+    fn options(&self) -> Result<ImportOptions, Error> {
+        let (mut dimensions, mut bindings) = (BTreeMap::new(), BTreeMap::new());
+        for text in &self.dimensions {
+            let size = |size: &str| size.parse().ok().filter(|&size| size > 0);
+            let (name, size) = text.split_once('=').and_then(|(name, n)| Some((name, size(n)?))).ok_or_else(|| {
+                Error::new(Code::Usage, "--dimension", format!("{text:?} is not NAME=N with N at least 1"))
+            })?;
+            dimensions.insert(name.to_string(), size);
+        }
+        for text in &self.bindings {
+            let (name, file) = text
+                .split_once('=')
+                .ok_or_else(|| Error::new(Code::Usage, "--bind", format!("{text:?} is not NAME=FILE")))?;
+            let arrays = tl_import::read_arrays(file)?;
+            let [array] = <[_; 1]>::try_from(arrays.into_values().collect::<Vec<_>>()).map_err(|arrays| {
+                let message = format!("{file} holds {} arrays, an input is bound to a file of one", arrays.len());
+                Error::new(Code::Usage, "--bind", message)
+            })?;
+            bindings.insert(name.to_string(), array);
+        }
+        Ok(ImportOptions { batch: self.batch, dimensions, bindings, ..ImportOptions::default() })
+    }
+
+    fn load(&self) -> Result<crate::Model, Error> {
+        crate::Model::load(&self.model, &self.options()?)
+    }
+}
+
+/// Runs the command with these arguments (the first is the command's name) and returns the exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let text = error.render();
+            let asked = !error.use_stderr(); // --help, --version
+            let told = if asked { write!(out, "{text}") } else { write!(err, "{text}") };
+            return if asked && told.is_ok() { DONE } else { TROUBLE };
+        }
+    };
+    let (mut text, mut notes) = (String::new(), String::new());
+    let result = match &arguments.command {
+        Command::Import(import) => import.run(&mut text),
+        Command::Run(run) => run.run(&mut text),
+        Command::Certify(certify) => certify.run(&mut text, &mut notes),
+        Command::Corpus(corpus) => corpus.run(&mut text, &mut notes),
+        Command::Generate(generate) => generate.run(&mut text),
+        Command::Schema => schema(&mut text),
+    };
+    let code = result.unwrap_or_else(|error| {
+        text.clear(); // half a table is no answer
+        notes += &format!("{error}\n");
+        TROUBLE
+    });
+    let told = out.write_all(text.as_bytes()).and_then(|()| out.flush()).and_then(|()| err.write_all(notes.as_bytes()));
+    if told.is_err() { TROUBLE } else { code }
+}
+
+fn schema(text: &mut String) -> Result<u8, Error> {
+    let schema = tl_kernel::cert::schema::schema()
+        .map_err(|finding| Error::new(Code::Usage, "the schema", finding.to_string()))?;
+    *text += &crate::files::pretty(&schema);
+    Ok(DONE)
+}
+
+/// The schedule in an option: JSON text, or `@FILE`.
+fn parse_schedule(text: &str) -> Result<Schedule, Error> {
+    let cannot = |message: String| Error::new(Code::Usage, "--schedule", message);
+    let json = match text.strip_prefix('@') {
+        None => text.as_bytes().to_vec(),
+        Some(file) => std::fs::read(file).map_err(|error| cannot(format!("{file} cannot be read: {error}")))?,
+    };
+    let schedule = parse(&json).and_then(|json| Schedule::decode(Cursor::root(json)));
+    schedule.map_err(|finding| cannot(finding.to_string()))
+}
+
+/// The exact number in an option; `None` where it is negative.
+fn parse_exact(option: &str, text: &str) -> Result<Exact, Error> {
+    let cannot = |message: String| Error::new(Code::Usage, option, message);
+    let value = Exact::parse(text).map_err(cannot)?;
+    if value.is_negative() { Err(cannot(format!("{value} is negative"))) } else { Ok(value) }
+}
