@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = Limits::default().nodes)]
     pub(crate) max_nodes: usize,
 
-    /// Most elements alive at one time in an evaluation; a real number counts as four or more
+    /// Most elements alive at one time in an evaluation; a real number counts as six or more
     #[arg(long, value_name = "N", default_value_t = Limits::default().elements)]
     pub(crate) max_elements: usize,
 

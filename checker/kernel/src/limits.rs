@@ -8,14 +8,15 @@
 pub struct Limits {
     /// Bytes of the certificate's JSON text, and of the table of a tensor file.
     pub json_bytes: usize,
-    /// Bytes of the tensor files together, and of the tensors taken from them (one named twice counts twice).
+    /// Bytes of the tensor files together.
     pub file_bytes: usize,
     /// Nodes of the graph.
     pub nodes: usize,
-    /// Elements alive at one time during an evaluation; one of a real evaluation at p bits counts as 4 + p/256, about 25 bytes each.
+    /// Elements alive at one time during an evaluation; one of a real evaluation at p bits counts as 6 + p/128,
+    /// of at most about 60 bytes each with what an operation holds in between.
     pub elements: usize,
-    /// The cost of evaluating all cases, in multiply-adds (about 5 ns each, see `spec::Op::work`); one of a real evaluation at p > 64 bits counts
-    /// as (p/64)²/8 or more.
+    /// The cost of evaluating all cases, in multiply-adds (5 ns each over the reals, up to 25 in binary32; see `spec::Op::work`); at p > 64 bits
+    /// one counts as (p/64)²/8 or more.
     pub work: u64,
     /// Bits of precision at which an undecided claim is given up.
     pub precision: u64,

@@ -93,9 +93,9 @@ fn the_precision_of_a_claim_stays_within_the_limits_on_work_and_elements() {
     assert_eq!(precision(&default), (Code::Undecided, Some(MAX_PRECISION)));
     let worked = Limits { work: 8 * work, ..default.clone() };
     assert_eq!(precision(&worked), (Code::Undecided, Some(512)));
-    let held = Limits { elements: 5 * live, ..default.clone() };
+    let held = Limits { elements: 8 * live, ..default.clone() };
     assert_eq!(precision(&held), (Code::Undecided, Some(256)));
-    let none = Limits { elements: 4 * live - 1, ..default };
+    let none = Limits { elements: 6 * live - 1, ..default };
     assert_eq!(precision(&none), (Code::LimitElements, None));
 }
 

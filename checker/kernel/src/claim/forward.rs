@@ -160,7 +160,7 @@ fn permitted(certificate: &Certificate, limits: &Limits) -> Option<u64> {
     loop {
         let words = precision.div_ceil(64);
         let affordable = work.saturating_mul((words * words).div_ceil(8)) <= limits.work
-            && live.saturating_mul(4 + precision / 256) <= elements;
+            && live.saturating_mul(6 + precision / 128) <= elements;
         if affordable || precision == MIN_PRECISION {
             return affordable.then_some(precision);
         }
