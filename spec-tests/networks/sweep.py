@@ -86,7 +86,7 @@ def row(model, arguments, work):
             command += [option, f"{key}={file}"]
     certificate = work / f"{name}.json"
     certified, certify_seconds = run(
-        [arguments.bin / "tl", "certify", model, *command, "--claim", "forward", "--no-check", "-c", certificate]
+        [arguments.bin / "tl", "certify", model, *command, "--claim", "forward", "--no-check", "-o", certificate]
     )
     if certified.returncode != 0:
         return [name, "", "", "not imported", "", "", "", certified.stderr.strip().splitlines()[0][:160]]
