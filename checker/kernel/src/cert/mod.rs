@@ -142,12 +142,13 @@ impl Document {
         let inputs = cases
             .map(|(i, case)| fit(case, graph.inputs().collect(), format!("/inputs/{i}")))
             .collect::<Result<Vec<_>, _>>()?;
-        let work = graph.work().saturating_mul(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
+        let each = graph.work().saturating_mul(self.claim.cost_of_a_step());
+        let work = each.saturating_mul(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
         if work > limits.work {
             let message = format!(
                 "{} cases at the cost of {} multiply-adds each, the limit is {}",
                 inputs.len(),
-                graph.work(),
+                each,
                 limits.work
             );
             return Err(Diagnostic::new(Code::LimitWork, "/inputs", message));
