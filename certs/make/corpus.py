@@ -175,7 +175,7 @@ class Corpus:
         return "".join(page)
 
 
-OPENING = """# Small certificates, and what becomes of them
+OPENING = """# Certificates, and what becomes of them
 
 Each `NAME.json` here shows one thing; the sentence in its `about` says which. `NAME.expect` beside it says how the checker
 is run (from the folder of the file), its exit code, the code of its diagnostic, and every character that it prints.

@@ -75,7 +75,7 @@ def write(corpus):
         options="--max-file-bytes 100",
     )
     c.add("limit_nodes", "four nodes where three are allowed", LINEAR, "TL0303", options="--max-nodes 3")
-    c.add("limit_work", "more scalar operations than allowed", LINEAR, "TL0304", options="--max-work 3")
+    c.add("limit_work", "more work than allowed", LINEAR, "TL0304", options="--max-work 3")
     c.add(
         "limit_elements", "more elements alive at one time than allowed", LINEAR, "TL0302", options="--max-elements 8"
     )

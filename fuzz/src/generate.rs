@@ -18,7 +18,7 @@ use tl_kernel::spec::input::Input;
 
 /// Most elements of one generated tensor.
 const ELEMENTS: usize = 128;
-/// Most scalar operations of one generated node.
+/// Most work of one generated node, in multiply-adds.
 const WORK: u64 = 1 << 11;
 
 /// Keyword, number of parents, names and schemas of the attributes.

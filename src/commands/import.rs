@@ -64,7 +64,7 @@ pub(super) fn summary(model: &Model) -> String {
     text += &format!("nodes       {} ({})\n", operations.values().sum::<usize>(), counts.join(", "));
     let elements: usize = model.parameters.values().map(|tensor| tensor.data().len()).sum();
     text += &format!("parameters  {} in {} tensors\n", grouped(elements as u64), model.parameters.len());
-    text + &format!("work        {} scalar operations\n", grouped(model.graph.work()))
+    text + &format!("work        {} multiply-adds\n", grouped(model.graph.work()))
 }
 
 /// The number with a comma after every third digit from the right.

@@ -31,7 +31,7 @@ pub const TROUBLE: u8 = 3;
 
 /// Import neural networks, run them under several readings of the same specification, and write certificates for tl-check.
 #[derive(Debug, Parser)]
-#[command(name = "tl", version, about, max_term_width = 110)]
+#[command(name = "tl", version, max_term_width = 110)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -166,7 +166,7 @@ fn parse_schedule(text: &str) -> Result<Schedule, Error> {
     schedule.map_err(|finding| cannot(finding.to_string()))
 }
 
-/// The exact number in an option; `None` where it is negative.
+/// The exact number in an option; a negative one is refused.
 fn parse_exact(option: &str, text: &str) -> Result<Exact, Error> {
     let cannot = |message: String| Error::new(Code::Usage, option, message);
     let value = Exact::parse(text).map_err(cannot)?;

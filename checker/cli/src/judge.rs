@@ -56,7 +56,7 @@ pub enum Judged {
 
 impl Judged {
     /// The exit code that it alone leads to.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Judged::Verdict(Verdict::Accepted(_), _) => ACCEPTED,
             Judged::Verdict(Verdict::Rejected(_), _) => REJECTED,

@@ -140,7 +140,7 @@ impl ImportError {
 
     /// The same error in `file`, unless an inner file is known.
     #[must_use]
-    pub fn in_file(mut self, file: impl fmt::Display) -> Self {
+    pub(crate) fn in_file(mut self, file: impl fmt::Display) -> Self {
         let at = self.place_mut();
         if at.file.is_empty() {
             at.file = file.to_string();

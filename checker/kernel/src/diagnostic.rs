@@ -10,7 +10,7 @@ use std::fmt;
 pub enum Outcome {
     /// The certificate is wrong, malformed, or claims what is false.
     Rejected,
-    /// The checker can not decide: unsupported, or a limit was hit first.
+    /// The checker cannot decide: unsupported, or a limit was hit first.
     Declined,
 }
 

@@ -15,8 +15,8 @@ pub struct Limits {
     /// Elements alive at one time during an evaluation; one of a real evaluation at p bits counts as 6 + p/128,
     /// of at most about 60 bytes each with what an operation holds in between.
     pub elements: usize,
-    /// The cost of evaluating all cases, in multiply-adds (5 ns each over the reals, up to 25 in binary32; see `spec::Op::work`); at p > 64 bits
-    /// one counts as (p/64)²/8 or more.
+    /// The cost of evaluating all cases, in multiply-adds over the reals (5 ns each; see `spec::Op::work`); one of binary32 counts as five,
+    /// one at p > 64 bits as (p/64)²/8 or more.
     pub work: u64,
     /// Bits of precision at which an undecided claim is given up.
     pub precision: u64,

@@ -37,7 +37,7 @@ fn apply(real: &Real, name: &str, x: &[Ball]) -> Result<Ball, EvalError> {
     }
 }
 
-/// `None` when the ball contains the truncated reference value and its upper neighbour and is has a radius of at most one unit of the last bit.
+/// `None` when the ball contains the truncated reference value and its upper neighbour and has a radius of at most one unit of the last bit.
 fn complaint(ball: &Ball, value: &Dyadic, bits: u64, precision: u64) -> Option<String> {
     let top = value.top().unwrap();
     let neighbour = if value.bits() < bits {

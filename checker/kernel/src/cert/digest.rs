@@ -25,7 +25,7 @@ impl Digest {
     }
 
     /// The digest of named tensors of binary32 words.
-    pub fn of_parameters(parameters: &Named<u32>) -> Self {
+    pub(crate) fn of_parameters(parameters: &Named<u32>) -> Self {
         let mut hash = Sha256::new();
         for (name, tensor) in parameters {
             let length = |n: usize| u64::try_from(n).unwrap_or(u64::MAX).to_le_bytes();

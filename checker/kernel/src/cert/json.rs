@@ -206,7 +206,7 @@ impl Cursor {
     }
 
     /// The boolean here.
-    pub fn boolean(self) -> Result<bool, Diagnostic> {
+    pub(crate) fn boolean(self) -> Result<bool, Diagnostic> {
         match self.json {
             Json::Bool(value) => Ok(value),
             _ => Err(self.wrong_type("a boolean")),
@@ -283,7 +283,7 @@ impl Object {
     }
 
     /// An object without entries in the place of another.
-    pub fn empty(place: &Object) -> Self {
+    pub(crate) fn empty(place: &Object) -> Self {
         Object { entries: BTreeMap::new(), place: Rc::clone(&place.place) }
     }
 
@@ -306,7 +306,7 @@ impl Object {
     }
 
     /// Every remaining entry, by key: for objects whose keys are names.
-    pub fn into_entries(self) -> impl Iterator<Item = (String, Cursor)> {
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (String, Cursor)> {
         self.entries.into_iter()
     }
 
@@ -344,7 +344,7 @@ mod tests {
         assert_eq!(duplicate, Err((Code::DuplicateKey, "/a~1b".to_string())));
         let left = object(r#"{"a":1}"#).and_then(Object::finish).map_err(|d| (d.code, d.pointer));
         assert_eq!(left, Err((Code::UnknownKey, "/a".to_string())));
-        for number in ["1.5", "1e2", "99999999999999999999", "-1"] {
+        for number in ["1.5", "1e2", "99999999999999999999", "-1", "-0"] {
             let decoded = parse(number.as_bytes()).and_then(|json| Cursor::root(json).integer::<u32>());
             assert_eq!(decoded.map_err(|d| d.code), Err(Code::NotAnInteger), "{number}");
         }
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn text_written_from_a_tree_parses_to_the_tree() {
-        let text = r#"{"a":[1,-2,true],"b":"quote \" and \\ and é","c":{}}"#;
+        let text = r#"{"a":[1,-2,true],"b":"quote \" and \\ and / and é","c":{},"d":"\b\f\n\r\t\u0000\u001f"}"#;
         assert_eq!(parse(text.as_bytes()).map(|json| json.to_string()).as_deref(), Ok(text));
     }
 }

@@ -252,11 +252,6 @@ impl Certificate {
         self.inputs.len()
     }
 
-    /// Number of parameter elements.
-    pub fn parameter_elements(&self) -> usize {
-        self.parameters.values().map(|tensor| tensor.data().len()).sum()
-    }
-
     /// Whether `graph` and `parameters` (imported from a model file) are those of this certificate.
     pub fn is_about(&self, graph: &Graph, parameters: &Named<u32>) -> Result<(), Diagnostic> {
         let differ = |code, place, what, claimed: Digest, derived: Digest| {

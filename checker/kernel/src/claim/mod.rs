@@ -132,7 +132,7 @@ pub fn obligations(certificate: &Certificate) -> Vec<Obligation> {
     (0..certificate.cases()).map(Obligation).collect()
 }
 
-/// Decides one obligation: evidence that it holds, or why it does not or can not be decided.
+/// Decides one obligation: evidence that it holds, or why it does not or cannot be decided.
 pub fn discharge<'a>(
     certificate: &'a Certificate,
     obligation: Obligation,

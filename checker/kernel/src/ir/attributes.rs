@@ -1,7 +1,7 @@
 //! Attributes: the conventions of an operation, typed, decoded strictly, and described once.
 //!
 //! `attributes!` declares the attributes of an operation as a struct; from the same declaration come its decoder, its encoder and its JSON
-//! Schema, so that the three can not drift apart. There are no defaults: every attribute is written down in every certificate.
+//! Schema, so that the three cannot drift apart. There are no defaults: every attribute is written down in every certificate.
 
 use crate::cert::json::{Cursor, Json, Object};
 use crate::diagnostic::Diagnostic;

@@ -158,7 +158,7 @@ impl Dyadic {
     }
 
     /// Upper bound on the number of bits of the exact sum `x + y`.
-    pub fn sum_bits(&self, other: &Self) -> u64 {
+    pub(crate) fn sum_bits(&self, other: &Self) -> u64 {
         match (self.top(), other.top()) {
             (Some(a), Some(b)) => a.max(b).abs_diff(self.exponent.min(other.exponent)).saturating_add(1),
             _ => self.bits().max(other.bits()),
@@ -209,7 +209,7 @@ impl Dyadic {
     }
 
     /// `x · y` rounded to `precision` bits, and whether that was exact.
-    pub fn mul_rounded(&self, other: &Self, precision: u64, direction: Direction) -> (Self, bool) {
+    pub(crate) fn mul_rounded(&self, other: &Self, precision: u64, direction: Direction) -> (Self, bool) {
         self.mul(other).round(precision, direction)
     }
 
@@ -233,7 +233,7 @@ impl Dyadic {
     }
 
     /// `√x` rounded to `precision` bits, and whether that was exact; `None` when `x` is negative.
-    pub fn sqrt_rounded(&self, precision: u64, direction: Direction) -> Option<(Self, bool)> {
+    pub(crate) fn sqrt_rounded(&self, precision: u64, direction: Direction) -> Option<(Self, bool)> {
         if self.is_negative() {
             return None;
         }

@@ -1,7 +1,7 @@
 //! Softmax along one axis over the positions that a mask allows.
 //!
-//! Value: with mask entries k_i (1 = allowed, 0 = blocked), `l = min_j x_j`, `y_i = k_i·x_i + (1 − k_i)·l` and `m = max_j y_j` (the greatest allowed
-//! value, if there is one), `k_i·e^(y_i − m) / t` with `t = Σ_j k_j·e^(y_j − m)`, in this order of operations. No exponential overflows and a
+//! Value: with mask entries k_i (1 = allowed, 0 = blocked), `l = min_j x_j`, `z_i = k_i·x_i + (1 − k_i)·l` and `m = max_j z_j` (the greatest allowed
+//! value, if there is one), `k_i·e^(z_i − m) / t` with `t = Σ_j k_j·e^(z_j − m)`, in this order of operations. No exponential overflows and a
 //! blocked position is an exact zero. An allowed position makes t ≥ 1; a fully blocked row has t = 0, and `zeros` divides by max(t, 1) instead.
 //! Shapes: x, mask of the same shape → the same shape. Constraints: masked_softmax_c1, masked_softmax_c2 (`spec-tests/ops/masked_softmax.md`).
 

@@ -78,7 +78,7 @@ impl Flags {
     }
 
     /// These flags but those of `other`.
-    pub fn without(self, other: Flags) -> Flags {
+    pub(crate) fn without(self, other: Flags) -> Flags {
         Flags(self.0 & !other.0)
     }
 

@@ -178,7 +178,7 @@ impl Schedule {
     }
 
     /// Whether the schedule is well-formed for some number of terms.
-    pub fn validate_form(&self) -> Result<(), EvalError> {
+    pub(crate) fn validate_form(&self) -> Result<(), EvalError> {
         match &self.order {
             Order::Tree { pairs } => self.validate(pairs.len() + 1),
             _ => self.validate(1),

@@ -11,7 +11,7 @@ use num_bigint::BigInt;
 use std::cmp::Ordering;
 
 /// Greatest distance, in binary places, between the leading bits of a midpoint and its radius.
-pub const SPAN: i64 = 1 << 15;
+const SPAN: i64 = 1 << 15;
 
 /// The set of reals `[mid − rad, mid + rad]`.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl Ball {
     }
 
     /// The radius as a bound.
-    pub fn mag(&self) -> Mag {
+    pub(crate) fn mag(&self) -> Mag {
         self.rad
     }
 
@@ -143,7 +143,7 @@ impl Ball {
     }
 
     /// Whether `x ≤ y` for all points (`Some(true)`), for none (`Some(false)`), or undecided.
-    pub fn at_most(&self, other: &Self) -> Option<bool> {
+    pub(crate) fn at_most(&self, other: &Self) -> Option<bool> {
         if self.upper() <= other.lower() { Some(true) } else { (self.lower() > other.upper()).then_some(false) }
     }
 

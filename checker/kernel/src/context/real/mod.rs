@@ -21,7 +21,7 @@ mod power;
 mod tests;
 mod trig;
 
-pub use ball::{Ball, SPAN};
+pub use ball::Ball;
 pub use mag::Mag;
 
 use super::{Context, EvalError, Rows};

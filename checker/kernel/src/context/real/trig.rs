@@ -1,7 +1,8 @@
 //! `sin`, `cos`, `tan` and `arctan`, radians.
 //!
 //! Claim: for an exact argument of magnitude below 2^(1152 + P), P the precision of the reading (any, for arctan), the result is within 2^−3 of the
-//! last requested bit, near multiples of π/2 too; beyond, where π would have to be computed anew, sine and cosine are only known to be in [−1, 1]. A ball widens by the slope bounds 1 (sin, cos) and `min(1, 1/min²)` (arctan).
+//! last requested bit, near multiples of π/2 too; beyond, where π would have to be computed anew, sine and cosine are only known to be in [−1, 1].
+//! A ball widens by the slope bounds 1 (sin, cos) and `min(1, 1/min²)` (arctan).
 //! Method: `x = n π/2 + r`, `|r| ≤ 0.79`, with as many bits of π as leave `r` its relative accuracy; Taylor series of `sin y` and `1 − cos y` at
 //! `y = r/2^k`; then k doublings `s ← 2 s (1 − v)`, `v ← 2 s²`, where `v = 1 − cos`.
 
