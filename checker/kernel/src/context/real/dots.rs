@@ -2,12 +2,14 @@
 //!
 //! Claim: `out = Σ_t left[t] · right[t] (+ bias)` is enclosed; midpoints are multiplied and added exactly, but for what is cut off below a floor
 //! that each row sets itself, and the sum is rounded once.
-//! Method: a row is written as signed integers at one common exponent, in digits of 56 bits, digit by digit (`digits[d · terms + t]`). A product
-//! of digits is below 2^112, so that 2^15 of them fit an `i128`: one multiply-add a pair of digits and term, and no allocation.
-//! Radii: `|xy − ab| ≤ |a| s + r |b| + r s`; sizes and radii are integers of 50 bits, rounded up, at the scale of the greatest of the row, so
-//! that 2^26 products fit a `u128`. A radius far below the greatest of its row is thus rounded up to 2^−50 of it.
-//! Cost: about 1 ns a term and pair of digits (a binary32 weight is one digit, a 128-bit value three); writing a row costs some 30 ns a term
-//! and is done once for the right rows and once every 64 right rows for the left ones.
+//! Method: a row is written as signed integers at one common exponent, in digits of 58 bits, digit by digit (`digits[d · terms + t]`). A product
+//! of digits is below 2^116, so that 2^10 of them and a carry fit an `i128`: one multiply-add a pair of digits and term, and no allocation.
+//! Radii: `|xy − ab| ≤ |a| s + r |b| + r s`; radii are integers of 50 bits, rounded up, at the scale of the greatest of the row, and so are
+//! sizes, but for a row of one digit, whose sizes are exact; 2^16 products fit a `u128`. A radius far below the greatest of its row is thus
+//! rounded up to 2^−50 of it.
+//! Cost: about 1 ns a term and pair of digits (a binary32 weight is one digit, a 128-bit value three). Writing a row costs 5 to 30 ns a term,
+//! once for each left row; a right row is written again for every 2^21 words of left ones. Gathered rows copy the digits of their pool, written
+//! once, when the pool needs nothing cut off.
 
 use super::{Ball, Mag};
 use crate::context::{EvalError, Rows};
