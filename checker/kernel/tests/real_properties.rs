@@ -44,6 +44,24 @@ fn pools() -> impl Strategy<Value = (i64, Vec<Ball>, Vec<Ball>, Vec<Ball>)> {
     })
 }
 
+/// Finite binary32 words whose exponent fields lie in one of three ranges: narrow, wide, all.
+fn words(count: usize) -> impl Strategy<Value = Vec<u32>> {
+    let fields = prop_oneof![Just((118u32, 9u32)), Just((90, 60)), Just((0, 255))];
+    (fields, prop::collection::vec((any::<u32>(), any::<u32>()), count)).prop_map(|((least, count), words)| {
+        words.iter().map(|(bits, field)| (bits & 0x807f_ffff) | ((least + field % count) << 23)).collect()
+    })
+}
+
+/// Balls with exponents about a centre, which may be huge or tiny, and a spread; exact ones, zeros and fat ones among them.
+fn activations(count: usize) -> impl Strategy<Value = Vec<Ball>> {
+    let centres = prop_oneof![4 => Just(0i64), 1 => Just(1 << 38), 1 => Just(-(1i64 << 38))];
+    let spans = prop_oneof![3 => Just(3i64), 2 => Just(30), 1 => Just(900)];
+    (centres, spans).prop_flat_map(move |(centre, span)| {
+        let shift = move |x: Ball| Ball::new(x.mid().scaled(centre), x.mag().scaled(centre));
+        prop::collection::vec(ball(span).prop_map(shift), count)
+    })
+}
+
 fn precision() -> impl Strategy<Value = u64> {
     prop_oneof![Just(32u64), Just(64), Just(128), Just(200), Just(512)]
 }
@@ -123,6 +141,47 @@ proptest! {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn dot_products_with_binary32_weights_are_tight_on_either_side_and_for_gathered_rows(
+        (x, w) in (activations(14), words(20)),
+        (m, n, terms) in (1usize..5, 1usize..5, 1usize..24),
+        picks in (prop::collection::vec(0u32..17, 92), prop::collection::vec(0u32..23, 92)),
+        (exact, swapped) in any::<(bool, bool)>(),
+        p in precision(),
+    ) {
+        let real = Real::new(p);
+        let x: Vec<Ball> = x.into_iter().map(|x| if exact { Ball::exact(x.mid().clone()) } else { x }).collect();
+        let w: Vec<Ball> = w.iter().map(|&word| real.datum(word).unwrap()).collect();
+        let gathered = |pool, rows: usize, picks: &[u32], size: u32| {
+            let index = picks[..rows * terms].iter().map(|&at| if at < size { at } else { PADDING }).collect();
+            Rows::gathered(pool, rows, terms, index).unwrap()
+        };
+        let (mut left, mut right) = (gathered(&x, m, &picks.0, 14), gathered(&w, n, &picks.1, 20));
+        if swapped {
+            (left, right) = (right, left);
+        }
+        let dots = real.dots(&left, &right, None).unwrap();
+        for (at, dot) in dots.iter().enumerate() {
+            let (i, j) = (at / right.rows(), at % right.rows());
+            let pairs: Vec<_> = (0..terms).filter_map(|t| Some((left.term(i, t)?, right.term(j, t)?))).collect();
+            let total = |f: &dyn Fn(&Ball, &Ball) -> Dyadic| pairs.iter().fold(Dyadic::zero(), |s, (x, y)| s.add(&f(x, y)));
+            let mid = total(&|x, y| x.mid().mul(y.mid()));
+            // The weights are exact: the exact radius is Σ r |w|, and the farthest points are at that distance.
+            let rad = total(&|x, y| x.rad().mul(&y.mid().abs()).add(&x.mid().abs().mul(&y.rad())));
+            prop_assert!(dot.contains(&mid.add(&rad)) && dot.contains(&mid.sub(&rad)), "{dot:?} {mid:?} {rad:?}");
+            // Radii and sizes are rounded up at the scale of the greatest of their row.
+            let (ball_row, weight_row) = if swapped { ((&right, j), (&left, i)) } else { ((&left, i), (&right, j)) };
+            let greatest = |(rows, row): (&Rows<'_, Ball>, usize), f: fn(&Ball) -> Dyadic| {
+                (0..terms).filter_map(|t| rows.term(row, t)).map(f).max().unwrap_or(Dyadic::zero())
+            };
+            let sides = greatest(ball_row, Ball::rad).mul(&greatest(weight_row, |w| w.mid().abs()));
+            let unit = dot.mid().top().map_or(Dyadic::zero(), |top| Dyadic::power_of_two(top - i64::try_from(p).unwrap()));
+            let smallest = Dyadic::power_of_two(64 - (1 << 40));
+            let allowed = rad.add(&rad.scaled(-3)).add(&unit.scaled(1)).add(&sides.scaled(-42));
+            prop_assert!(dot.rad() <= allowed.max(smallest), "{dot:?} {mid:?} {rad:?}");
         }
     }
 
