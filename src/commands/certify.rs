@@ -165,7 +165,7 @@ impl Certify {
     fn check(&self, text: &mut String, notes: &mut String) -> u8 {
         let started = Instant::now();
         let settings = Settings { limits: Limits::default(), model: None, jobs: threads() };
-        let judged = judge(&self.certificate, &settings);
+        let judged = judge(&self.certificate, &settings, settings.jobs);
         let path = self.certificate.display();
         let code = match &judged {
             Judged::Verdict(Verdict::Accepted(accepted), _) => {

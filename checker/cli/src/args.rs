@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 
-    /// Obligations decided at one time
+    /// Certificates judged at one time; of one certificate alone, its cases
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) jobs: usize,
 

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// A file that cannot be used, with its code.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Trouble {
     /// `TL0002` (cannot be read), `TL0003` (no certificate found), `TL0112` (a link), or a code of the importer.
     pub(crate) code: &'static str,

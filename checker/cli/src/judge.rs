@@ -66,8 +66,8 @@ impl Judged {
     }
 }
 
-/// Judges the certificate at `path`.
-pub fn judge(path: &Path, settings: &Settings) -> Judged {
+/// Judges the certificate at `path`, `jobs` of its obligations at one time.
+pub fn judge(path: &Path, settings: &Settings, jobs: usize) -> Judged {
     let limits = &settings.limits;
     let certificate = match load(path, limits) {
         Ok(certificate) => certificate,
@@ -81,7 +81,7 @@ pub fn judge(path: &Path, settings: &Settings) -> Judged {
         }
         about = format!(", which is the model {name} ({digest:?}) as tl-import reads it");
     }
-    Judged::Verdict(decide(&certificate, limits, settings.jobs), about)
+    Judged::Verdict(decide(&certificate, limits, jobs), about)
 }
 
 enum Stop {

@@ -57,21 +57,37 @@ fn perform(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> s
     };
     let settings = Settings { limits: arguments.limits(), model, jobs: arguments.jobs };
     let (mut code, mut judged) = (ACCEPTED, Vec::new());
-    for found in files::certificates(&arguments.paths) {
-        let (path, result) = match found {
-            Ok(path) => (path.clone(), judge(&path, &settings)),
-            Err(trouble) => (trouble.path.clone(), Judged::Trouble(trouble)),
-        };
-        code = worse(code, result.exit_code());
-        match arguments.format {
-            Format::Human => render::human(&path, &result, out, err)?,
-            Format::Json => judged.push((path, result)),
+    let found = files::certificates(&arguments.paths);
+    // As many certificates at one time as there are jobs; a certificate that is alone has the jobs for its cases.
+    for together in found.chunks(arguments.jobs.max(1)) {
+        for (path, result) in judge_together(together, &settings) {
+            code = worse(code, result.exit_code());
+            match arguments.format {
+                Format::Human => render::human(&path, &result, out, err)?,
+                Format::Json => judged.push((path, result)),
+            }
         }
     }
     if matches!(arguments.format, Format::Json) {
         render::json(&judged, out)?;
     }
     Ok(code)
+}
+
+/// Judges certificates at one time, each on a thread of its own; the results stand in their order.
+fn judge_together(found: &[Result<PathBuf, Trouble>], settings: &Settings) -> Vec<JudgedFile> {
+    let alone = |found: &Result<PathBuf, Trouble>, jobs| match found {
+        Ok(path) => (path.clone(), judge(path, settings, jobs)),
+        Err(trouble) => (trouble.path.clone(), Judged::Trouble(trouble.clone())),
+    };
+    if let [one] = found {
+        return vec![alone(one, settings.jobs)];
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = found.iter().map(|found| (found, scope.spawn(|| alone(found, 1)))).collect();
+        // A thread that ended without a result is judged again here, where a panic is not hidden.
+        threads.into_iter().map(|(found, thread)| thread.join().unwrap_or_else(|_| alone(found, 1))).collect()
+    })
 }
 
 /// The worse of two exit codes: trouble, then rejected, then declined.

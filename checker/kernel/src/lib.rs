@@ -13,6 +13,8 @@
 //! The rooms: [`number`] exact numbers · [`ir`] graphs and their evaluation · [`spec`] the meaning of every operation, once · [`context`] the
 //! readings of that meaning · [`cert`] the container · [`claim`] the statements and how they are decided · [`diagnostic`] findings as data.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::as_conversions))]
+
 pub mod cert;
 pub mod claim;
 pub mod context;

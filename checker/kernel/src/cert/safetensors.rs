@@ -1,7 +1,7 @@
 //! Tensor files in the safetensors format, read strictly.
 //!
 //! Claim: the table of a file that is accepted covers its data exactly: every entry is `{dtype, shape, data_offsets}`, entries neither overlap nor
-//! leave gaps, and their sizes are those of their shapes. Only `F32` entries can be used; others are only measured.
+//! leave gaps, and their sizes are those of their shapes. Entries of another type than `F32` are refused.
 //! A file is untrusted even though its digest is bound: the digest says which bytes are meant, not that they are well-formed.
 
 use crate::cert::json::{Cursor, Object, parse};
@@ -24,7 +24,6 @@ pub(crate) fn read(bytes: &[u8], pointer: &str, limits: &Limits) -> Result<BTree
     // Inside the table, places are those of the table; the message keeps them, the pointer stays in the certificate.
     let outside =
         |inner: Diagnostic| fault(format!("{} at {:?} in the table of the file", inner.message, inner.pointer));
-    let header = header.trim_ascii_end(); // the format pads the table with spaces
     let mut object = parse(header).and_then(|json| Cursor::root(json).object()).map_err(outside)?;
     drop(object.optional("__metadata__"));
     let mut entries = Vec::new();

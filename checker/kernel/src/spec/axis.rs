@@ -1,5 +1,7 @@
 //! Operations that act on every line of a tensor along one axis.
 
+#![expect(clippy::indexing_slicing, reason = "axes are below the rank when a value is computed")]
+
 use crate::spec::prelude::*;
 
 /// The shape rule of one parent that has the axis (`constraint`): the same shape.

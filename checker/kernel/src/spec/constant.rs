@@ -1,6 +1,6 @@
 //! A named parameter: a constant binary32 tensor of the model.
 //!
-//! Value: the datum that the certificate gives under this name. Shape: the declared one. Constraints: const_c1 (`spec-tests/ops/const.md`).
+//! Value: the datum that the certificate gives under this name. Shape: the declared one. Constraints: graph_c4 (`spec-tests/ops/const.md`).
 
 use crate::spec::prelude::*;
 

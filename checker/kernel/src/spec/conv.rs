@@ -5,6 +5,8 @@
 //! Shapes: x [N, C, spatial..], weight [O, C/groups, kernel..], bias [O] (may be absent) → y [N, O, out..].
 //! Constraints: conv_c1 … conv_c6 (`spec-tests/ops/conv.md`).
 
+#![expect(clippy::indexing_slicing, reason = "lists have one entry an axis (conv_c4)")]
+
 use crate::context::{PADDING, Rows};
 use crate::spec::prelude::*;
 use crate::spec::window::{Sliding, product, unravel};

@@ -1,6 +1,6 @@
 //! A named input of the graph.
 //!
-//! Value: the tensor that the case gives under this name. Shape: the declared one. Constraints: input_c1 (`spec-tests/ops/input.md`).
+//! Value: the tensor that the case gives under this name. Shape: the declared one. Constraints: graph_c4 (`spec-tests/ops/input.md`).
 
 use crate::spec::prelude::*;
 

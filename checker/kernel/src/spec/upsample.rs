@@ -7,6 +7,8 @@
 //! min(l + 1, n − 1) as (1 − t)·x[l] + t·x[l + 1], t = c − l, the last axis first. Coordinates and t are exact rationals.
 //! Shapes: x [N, C, spatial..] → y [N, C, size..]. Constraints: upsample_c1 … upsample_c3 (`spec-tests/ops/upsample.md`).
 
+#![expect(clippy::indexing_slicing, reason = "lists have one entry an axis (upsample_c1)")]
+
 use crate::ir::attributes::keywords;
 use crate::spec::prelude::*;
 use crate::spec::window::{over_windows, require_spatial};

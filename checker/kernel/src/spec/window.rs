@@ -5,6 +5,11 @@
 //! (Dumoulin and Visin 2016, relationship 15); in ceiling mode the quotient is rounded up, less a last window that would start beyond the input and
 //! the padding before it (PyTorch and ONNX alike). No table is kept: cells are computed where they are used.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "lists have one entry an axis (require_spatial), positions come from the loops above them"
+)]
+
 use crate::spec::prelude::*;
 
 /// The numbers of one window rule, one entry per spatial axis each; built from an operation's attributes.

@@ -4,6 +4,11 @@
 //! and then rounded" it (§5.1), flags included. Each function treats NaN, then infinities, then computes on integers: an exact significand, or
 //! a truncated one with a sticky last bit, goes to `word::round` and nowhere else.
 
+#![expect(
+    clippy::as_conversions,
+    reason = "between integer types of the fields of a word: widening, or masked to width where it stands"
+)]
+
 use super::environment::{Environment, Flags, RoundingMode};
 use super::word::{
     Finite, INFINITY, SIGN, invalid, is_nan, is_sign_minus, is_special, is_zero, neg, propagate, shift_right_sticky,

@@ -3,6 +3,11 @@
 //! Claim: each converts the exact value and rounds it once. A conversion to an integer that the target does not hold, NaN and infinities
 //! included, is invalid and has *no* value here (`None`): the standard leaves it open, and processors disagree.
 
+#![expect(
+    clippy::as_conversions,
+    reason = "between integer types of the fields of a word: widening, or masked to width where it stands"
+)]
+
 use super::environment::{Environment, Flags, NanPolicy, RoundingMode};
 use super::word::{
     Finite, Format, is_nan, is_sign_minus, is_special, is_zero, propagate, round_off, shift_right_sticky, unpack,

@@ -18,6 +18,11 @@
 //!
 //! How far the loop goes is not proved. In scans of all arguments of 14 functions no value came nearer to a midpoint than 2^−67 of itself.
 
+#![expect(
+    clippy::as_conversions,
+    reason = "between integer types of the fields of a word: widening, or masked to width where it stands"
+)]
+
 use super::environment::{Environment, Flags};
 use super::word::{
     Finite, INFINITY, ONE, abs, invalid, is_nan, is_sign_minus, is_signaling, is_special, is_zero, neg, propagate,

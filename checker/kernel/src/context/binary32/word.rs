@@ -9,6 +9,11 @@
 //! of the rounding (a word, the midpoint of two words, the tininess threshold) is an even multiple of that unit, and the significand and
 //! the value it stands for lie on the same side of each boundary.
 
+#![expect(
+    clippy::as_conversions,
+    reason = "between integer types of the fields of a word: widening, or masked to width where it stands"
+)]
+
 use super::environment::{Environment, Flags, NanPolicy, RoundingMode};
 use crate::number::{Dyadic, Exact};
 use num_bigint::BigUint;

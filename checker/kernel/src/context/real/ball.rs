@@ -72,7 +72,7 @@ impl Ball {
     }
 
     /// The radius as a bound.
-    pub(crate) fn mag(&self) -> Mag {
+    pub fn mag(&self) -> Mag {
         self.rad
     }
 
