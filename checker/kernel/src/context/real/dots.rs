@@ -168,8 +168,8 @@ impl Row {
         }
         let used = top.is_some();
         let top = top.unwrap_or(0);
-        // At least precision + 32 bits below the greatest term, and all of them when that takes no more digits.
-        let lowest = top.saturating_sub_unsigned((precision + 32).next_multiple_of(DIGIT.into()));
+        // At least precision + 32 bits below the greatest term, and all of them when they are few more.
+        let lowest = top.saturating_sub_unsigned((precision + 32).next_multiple_of(56));
         let floor = if used { least.max(lowest) } else { top };
         let planes = usize::try_from(top.abs_diff(floor).div_ceil(DIGIT.into())).unwrap_or(0);
         let (radii, radii_floor) = radii(balls.clone());
