@@ -172,4 +172,4 @@ macro_rules! keywords {
     };
 }
 
-pub(crate) use {attributes, keywords};
+pub(crate) use keywords;

@@ -2,7 +2,7 @@
 //!
 //! Value: `|x|`, exact in every reading (`spec-tests/ops/abs.md`).
 
-use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 
 unary! {
     /// `|x|` at every position.

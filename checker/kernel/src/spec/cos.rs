@@ -2,7 +2,7 @@
 //!
 //! Value: `cos x`, one rounding in `Binary32`; the argument is reduced exactly, however large it is.
 
-use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 
 unary! {
     /// `cos x` at every position.

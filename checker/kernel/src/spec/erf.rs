@@ -2,7 +2,7 @@
 //!
 //! Value: `erf x`, one rounding in `Binary32`.
 
-use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 
 unary! {
     /// `erf x` at every position.

@@ -2,7 +2,7 @@
 //!
 //! Value: the exponential, one rounding in `Binary32`.
 
-use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 
 unary! {
     /// `e^x` at every position.

@@ -5,7 +5,7 @@
 //! Constraints: instance_norm_c1 … instance_norm_c3 (`spec-tests/ops/instance_norm.md`).
 
 use crate::spec::group_norm::grouped;
-use crate::spec::normalise::{require_affine, require_epsilon};
+use crate::spec::normalise::require_epsilon;
 use crate::spec::prelude::*;
 
 attributes! {
@@ -17,19 +17,16 @@ attributes! {
 }
 
 impl Operation for InstanceNorm {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x, affine @ ..] = parents else {
-            return Err(wrong_parents());
-        };
+    fn shape(&self, x: &Shape, affine: &[&Shape]) -> Result<Shape, Fault> {
         let &[_, channels, _, ..] = x.dimensions() else {
             return Err(Fault::new("instance_norm_c1", format!("x {x} needs at least three dimensions")));
         };
         require_epsilon(&self.epsilon, "instance_norm_c2")?;
-        require_affine(affine, &[channels], "instance_norm_c3")?;
-        Ok((*x).clone())
+        require_all("a weight or bias ", affine, &[channels], "instance_norm_c3")?;
+        Ok(x.clone())
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        grouped(context, parents, shape, None, &self.epsilon)
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, affine: Parents<C>, _: &Shape) -> Values<C> {
+        grouped(context, x, affine, None, &self.epsilon)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Value: `max(x, y)`, IEEE 754-2019 `maximum` in `Binary32`. Constraints: max_c1 (`spec-tests/ops/max.md`).
 
-use crate::spec::elementwise::binary;
+use crate::spec::prelude::*;
 
 binary! {
     /// `max(x, y)` at every position; the shapes are equal (max_c1).

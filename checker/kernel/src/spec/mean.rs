@@ -2,7 +2,7 @@
 //!
 //! Value: `Σ x / n`: the sum in the context's order, then one division by the number of terms. Constraints: mean_c1 (`spec-tests/ops/mean.md`).
 
-use crate::spec::reduce::{mean, reduction};
+use crate::spec::prelude::*;
 
 reduction! {
     /// The mean over `axes`.

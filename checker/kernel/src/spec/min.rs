@@ -2,7 +2,7 @@
 //!
 //! Value: `min(x, y)`, IEEE 754-2019 `minimum` in `Binary32`. Constraints: min_c1 (`spec-tests/ops/min.md`).
 
-use crate::spec::elementwise::binary;
+use crate::spec::prelude::*;
 
 binary! {
     /// `min(x, y)` at every position; the shapes are equal (min_c1).

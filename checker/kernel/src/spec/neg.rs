@@ -2,7 +2,7 @@
 //!
 //! Value: `−x`, exact in every reading (`spec-tests/ops/neg.md`).
 
-use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 
 unary! {
     /// `−x` at every position.

@@ -2,7 +2,7 @@
 //!
 //! Value: the quotient of 1 and x, one rounding in `Binary32`; undefined for x = 0.
 
-use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 
 unary! {
     /// `1/x` at every position.

@@ -2,7 +2,7 @@
 //!
 //! Value: the greatest x; in `Binary32` IEEE 754-2019 `maximum`, folded in row-major order. Constraints: reduce_max_c1 (`spec-tests/ops/reduce_max.md`).
 
-use crate::spec::reduce::{fold, reduction};
+use crate::spec::prelude::*;
 
 reduction! {
     /// The maximum over `axes`.

@@ -2,7 +2,7 @@
 //!
 //! Value: the greater of x and +0; in `Binary32` this is IEEE 754-2019 `maximum`, so NaN propagates and −0 gives +0.
 
-use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 
 unary! {
     /// `max(x, 0)` at every position.

@@ -2,7 +2,7 @@
 //!
 //! Value: the product of x and `1/(1 + e^(−x))`.
 
-use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 use crate::spec::sigmoid::sigmoid;
 
 unary! {

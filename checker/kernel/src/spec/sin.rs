@@ -2,7 +2,7 @@
 //!
 //! Value: `sin x`, one rounding in `Binary32`; the argument is reduced exactly, however large it is.
 
-use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 
 unary! {
     /// `sin x` at every position.

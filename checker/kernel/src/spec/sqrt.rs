@@ -2,7 +2,7 @@
 //!
 //! Value: the root, one rounding in `Binary32`; undefined for x < 0 (there `Binary32` has NaN).
 
-use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 
 unary! {
     /// `√x` at every position.

@@ -2,7 +2,7 @@
 //!
 //! Value: `Σ x`, the terms row-major; the order of the sum is the context's. Constraints: sum_c1 (`spec-tests/ops/sum.md`).
 
-use crate::spec::reduce::reduction;
+use crate::spec::prelude::*;
 
 reduction! {
     /// The sum over `axes`.

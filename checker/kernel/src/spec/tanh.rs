@@ -2,7 +2,7 @@
 //!
 //! Value: `tanh x`, one rounding in `Binary32`.
 
-use crate::spec::elementwise::unary;
+use crate::spec::prelude::*;
 
 unary! {
     /// `tanh x` at every position.
