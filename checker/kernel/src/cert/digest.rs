@@ -6,6 +6,7 @@
 
 use crate::ir::Graph;
 use crate::ir::evaluate::Named;
+use crate::limits::wide;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -28,7 +29,7 @@ impl Digest {
     pub(crate) fn of_parameters(parameters: &Named<u32>) -> Self {
         let mut hash = Sha256::new();
         for (name, tensor) in parameters {
-            let length = |n: usize| u64::try_from(n).unwrap_or(u64::MAX).to_le_bytes();
+            let length = |n: usize| wide(n).to_le_bytes();
             hash.update(length(name.len()));
             hash.update(name.as_bytes());
             hash.update(length(tensor.dimensions().len()));

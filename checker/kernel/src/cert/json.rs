@@ -7,10 +7,12 @@
 //! written out only when it is asked for: a long name above a long array costs their sum, not their product.
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::ir::attributes::Attribute;
 use crate::number::Exact;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::rc::Rc;
 
 /// A JSON value as it stands in the text.
@@ -43,9 +45,9 @@ impl Json {
         Json::Object(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
     }
 
-    /// An array of integers.
-    pub fn integers(values: &[usize]) -> Json {
-        Json::Array(values.iter().map(|&n| Json::Integer(i64::try_from(n).unwrap_or(i64::MAX))).collect())
+    /// The schema of what is defined as `name` in the schema of certificates.
+    pub(crate) fn defined(name: &str) -> Json {
+        Json::object([("$ref", Json::String(format!("#/$defs/{name}")))])
     }
 }
 
@@ -110,36 +112,24 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 }
 
-impl fmt::Display for Json {
-    /// The compact text, keys in the order of the tree.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Json::Null | Json::OtherNumber => f.write_str("null"),
-            Json::Bool(value) => write!(f, "{value}"),
-            Json::Integer(value) => write!(f, "{value}"),
-            Json::String(text) => write_string(f, text),
-            Json::Array(items) => {
-                f.write_char('[')?;
-                for (i, item) in items.iter().enumerate() {
-                    write!(f, "{}{item}", if i == 0 { "" } else { "," })?;
-                }
-                f.write_char(']')
-            }
-            Json::Object(entries) => {
-                f.write_char('{')?;
-                for (i, (key, value)) in entries.iter().enumerate() {
-                    f.write_str(if i == 0 { "" } else { "," })?;
-                    write_string(f, key)?;
-                    write!(f, ":{value}")?;
-                }
-                f.write_char('}')
-            }
+            Json::Null | Json::OtherNumber => serializer.serialize_unit(),
+            Json::Bool(value) => value.serialize(serializer),
+            Json::Integer(value) => value.serialize(serializer),
+            Json::String(text) => text.serialize(serializer),
+            Json::Array(items) => items.serialize(serializer),
+            Json::Object(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
         }
     }
 }
 
-fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
+impl fmt::Display for Json {
+    /// The compact text, keys in the order of the tree.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
 }
 
 /// Where a value stands: the last step from the root, and the place above.
@@ -205,6 +195,18 @@ impl Cursor {
         }
     }
 
+    /// What the keyword here stands for.
+    pub(crate) fn keyword<T: Copy>(self, allowed: &[(&str, T)]) -> Result<T, Diagnostic> {
+        let place = self.place.clone();
+        let text = self.string()?;
+        let found = allowed.iter().find(|(keyword, _)| *keyword == text);
+        found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let allowed: Vec<_> = allowed.iter().map(|(keyword, _)| *keyword).collect();
+            let message = format!("expected one of {}, found {text:?}", allowed.join(", "));
+            Diagnostic::new(Code::UnknownKeyword, place.pointer(), message)
+        })
+    }
+
     /// The boolean here.
     pub(crate) fn boolean(self) -> Result<bool, Diagnostic> {
         match self.json {
@@ -238,10 +240,8 @@ impl Cursor {
             return Err(self.wrong_type("an array"));
         };
         let above = Rc::new(self.place);
-        Ok(items
-            .into_iter()
-            .enumerate()
-            .map(move |(i, json)| Cursor { json, place: Place::Index(i, Rc::clone(&above)) }))
+        let place = move |i| Place::Index(i, Rc::clone(&above));
+        Ok(items.into_iter().enumerate().map(move |(i, json)| Cursor { json, place: place(i) }))
     }
 
     /// The object here; two entries with one key are refused.
@@ -251,14 +251,10 @@ impl Cursor {
         };
         let mut object = Object { entries: BTreeMap::new(), place: Rc::new(self.place) };
         for (key, json) in entries {
-            let place = object.place(&key);
-            let cursor = Cursor { json, place };
-            if object.entries.insert(key.clone(), cursor).is_some() {
-                return Err(Diagnostic::new(
-                    Code::DuplicateKey,
-                    object.place(&key).pointer(),
-                    format!("the key {key:?} occurs twice"),
-                ));
+            let cursor = Cursor { json, place: object.place(&key) };
+            if let Some(earlier) = object.entries.insert(key.clone(), cursor) {
+                let message = format!("the key {key:?} occurs twice");
+                return Err(Diagnostic::new(Code::DuplicateKey, earlier.pointer(), message));
             }
         }
         Ok(object)
@@ -300,6 +296,11 @@ impl Object {
         })
     }
 
+    /// The decoded value of a required key.
+    pub(crate) fn decode<T: Attribute>(&mut self, key: &str) -> Result<T, Diagnostic> {
+        T::decode(self.take(key)?)
+    }
+
     /// The value of a key that may be absent.
     pub fn optional(&mut self, key: &str) -> Option<Cursor> {
         self.entries.remove(key)
@@ -312,14 +313,11 @@ impl Object {
 
     /// Refuses what is left.
     pub fn finish(self) -> Result<(), Diagnostic> {
-        match self.entries.keys().next() {
-            None => Ok(()),
-            Some(key) => Err(Diagnostic::new(
-                Code::UnknownKey,
-                self.place(key).pointer(),
-                format!("the key {key:?} is not part of the format"),
-            )),
-        }
+        let Some(key) = self.entries.keys().next() else {
+            return Ok(());
+        };
+        let message = format!("the key {key:?} is not part of the format");
+        Err(Diagnostic::new(Code::UnknownKey, self.place(key).pointer(), message))
     }
 }
 

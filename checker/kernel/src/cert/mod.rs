@@ -12,13 +12,13 @@ mod safetensors;
 pub mod schema;
 pub mod tensor;
 
-use crate::claim::{Claim, ClaimDraft};
+use crate::claim::Claim;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::evaluate::Named;
-use crate::ir::{CheckedGraph, Graph, Shape};
-use crate::limits::Limits;
+use crate::ir::{CheckedGraph, Graph, Shape, Tensor};
+use crate::limits::{Limits, wide};
 use digest::Digest;
-use json::{Cursor, Object, below};
+use json::{Cursor, below};
 use std::collections::BTreeMap;
 use tensor::{Files, TensorSource};
 
@@ -31,7 +31,7 @@ pub struct Document {
     graph: Graph,
     parameters: BTreeMap<String, TensorSource>,
     inputs: Vec<BTreeMap<String, TensorSource>>,
-    claim: ClaimDraft,
+    claim: Claim<TensorSource>,
     files: BTreeMap<String, Digest>,
     precision: Option<u64>,
 }
@@ -42,7 +42,7 @@ pub struct Certificate {
     pub(crate) graph: CheckedGraph,
     pub(crate) parameters: Named<u32>,
     pub(crate) inputs: Vec<Named<u32>>,
-    pub(crate) claim: Claim,
+    pub(crate) claim: Claim<Tensor<u32>>,
     pub(crate) precision: Option<u64>,
     graph_digest: Digest,
     parameter_digest: Digest,
@@ -50,53 +50,39 @@ pub struct Certificate {
 
 /// Decodes the text of a certificate.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Document, Diagnostic> {
-    if bytes.len() > limits.json_bytes {
-        let message = format!("more than {} bytes", limits.json_bytes);
-        return Err(Diagnostic::new(Code::LimitBytes, "", message));
-    }
+    let short = bytes.len() <= limits.json_bytes;
+    Code::LimitBytes.unless(short, "", || format!("more than {} bytes", limits.json_bytes))?;
     let mut object = Cursor::root(json::parse(bytes)?).object()?;
     let format = object.take("format")?;
     let place = format.pointer();
     let format = format.string()?;
-    if format != FORMAT {
-        return Err(Diagnostic::new(
-            Code::UnknownFormat,
-            place,
-            format!("this checker reads {FORMAT:?}, not {format:?}"),
-        ));
-    }
+    Code::UnknownFormat.unless(format == FORMAT, place, || format!("this checker reads {FORMAT:?}, not {format:?}"))?;
     if let Some(about) = object.optional("about") {
         about.string()?;
     }
     if let Some(producer) = object.optional("producer") {
         let mut producer = producer.object()?;
-        producer.take("name")?.string()?;
-        producer.take("version")?.string()?;
+        producer.decode::<String>("name").and_then(|_| producer.decode::<String>("version"))?;
         producer.finish()?;
     }
-    let claim = ClaimDraft::decode(object.take("claim")?)?;
+    let claim = Claim::decode(object.take("claim")?)?;
     let mut model = object.take("model")?.object()?;
     let graph = Graph::decode(model.take("graph")?, limits)?;
     let parameters = TensorSource::decode_named(model.take("parameters")?)?;
     model.finish()?;
-    let inputs = object.take("inputs")?.array()?;
-    let inputs = inputs.map(TensorSource::decode_named).collect::<Result<_, _>>()?;
-    let files = decode_files(&mut object)?;
-    let precision = decode_witness(&mut object)?;
+    let inputs = TensorSource::decode_cases(object.take("inputs")?)?;
+    let files = object.optional("files").map_or(Ok(BTreeMap::new()), decode_files)?;
+    let precision = object.optional("witness").map_or(Ok(None), decode_witness)?;
     object.finish()?;
     Ok(Document { graph, parameters, inputs, claim, files, precision })
 }
 
-fn decode_files(object: &mut Object) -> Result<BTreeMap<String, Digest>, Diagnostic> {
-    let Some(files) = object.optional("files") else {
-        return Ok(BTreeMap::new());
-    };
+fn decode_files(files: Cursor) -> Result<BTreeMap<String, Digest>, Diagnostic> {
     let decode = |(path, digest): (String, Cursor)| {
         let place = digest.pointer();
-        if !is_plain(&path) {
-            let message = format!("{path:?} is not a relative path of plain names to a .safetensors file");
-            return Err(Diagnostic::new(Code::FilePath, place, message));
-        }
+        Code::FilePath.unless(is_plain(&path), &place, || {
+            format!("{path:?} is not a relative path of plain names to a .safetensors file")
+        })?;
         let not_digest = || Diagnostic::new(Code::FileDigest, place, "a digest is 64 lower-case hexadecimal digits");
         let digest = Digest::parse(&digest.string()?).ok_or_else(not_digest)?;
         Ok((path, digest))
@@ -114,10 +100,7 @@ fn is_plain(path: &str) -> bool {
 }
 
 /// `{"precision": bits}`: where to start; a poor hint costs time only.
-fn decode_witness(object: &mut Object) -> Result<Option<u64>, Diagnostic> {
-    let Some(witness) = object.optional("witness") else {
-        return Ok(None);
-    };
+fn decode_witness(witness: Cursor) -> Result<Option<u64>, Diagnostic> {
     let mut witness = witness.object()?;
     let precision = witness.optional("precision").map(Cursor::integer).transpose()?;
     witness.finish()?;
@@ -142,17 +125,10 @@ impl Document {
         let inputs = cases
             .map(|(i, case)| fit(case, graph.inputs().collect(), format!("/inputs/{i}")))
             .collect::<Result<Vec<_>, _>>()?;
-        let each = graph.work().saturating_mul(self.claim.cost_of_a_step());
-        let work = each.saturating_mul(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
-        if work > limits.work {
-            let message = format!(
-                "{} cases at the cost of {} multiply-adds each, the limit is {}",
-                inputs.len(),
-                each,
-                limits.work
-            );
-            return Err(Diagnostic::new(Code::LimitWork, "/inputs", message));
-        }
+        let (each, count) = (graph.work().saturating_mul(self.claim.cost_of_a_step()), inputs.len());
+        Code::LimitWork.unless(each.saturating_mul(wide(count)) <= limits.work, "/inputs", || {
+            format!("{count} cases at the cost of {each} multiply-adds each, the limit is {}", limits.work)
+        })?;
         let claim = self.claim.bind(&graph, inputs.len(), |outputs, place| {
             let shape_of = |&id: &usize| graph.nodes().get(id).map(|node| &node.shape);
             let wanted = graph.outputs().iter().filter_map(|(name, id)| Some((name.as_str(), shape_of(id)?)));
@@ -186,16 +162,10 @@ impl Document {
             let missing = || Diagnostic::new(Code::TensorMissing, &place, format!("the file {path:?} is not given"));
             let bytes = files.get(path).ok_or_else(missing)?;
             total = total.saturating_add(bytes.len());
-            if total > limits.file_bytes {
-                let message = format!("more than {} bytes of tensor files together", limits.file_bytes);
-                return Err(Diagnostic::new(Code::LimitBytes, place, message));
-            }
-            let found = Digest::of(bytes);
-            if found != *digest {
-                let mut diagnostic = Diagnostic::new(Code::FileDigest, place, "the file is not the one that is meant");
-                (diagnostic.claimed, diagnostic.derived) = (Some(digest.to_string()), Some(found.to_string()));
-                return Err(diagnostic);
-            }
+            Code::LimitBytes.unless(total <= limits.file_bytes, &place, || {
+                format!("more than {} bytes of tensor files together", limits.file_bytes)
+            })?;
+            same_digest(Code::FileDigest, &place, "the file is not the one that is meant", *digest, Digest::of(bytes))?;
             read.tensors.insert(path.clone(), safetensors::read(bytes, &place, limits)?);
         }
         Ok(read)
@@ -214,16 +184,21 @@ fn fit(
         let missing =
             || Diagnostic::new(Code::TensorMissing, place, format!("the graph asks for {name:?} of shape {shape}"));
         let tensor = given.remove(name).ok_or_else(missing)?.resolve(files)?;
-        if tensor.shape() != shape {
-            let message = format!("{name:?} has shape {}, the graph asks for {shape}", tensor.shape());
-            return Err(Diagnostic::new(Code::Binding, below(place, name), message));
-        }
+        Code::Binding.unless(tensor.shape() == shape, below(place, name), || {
+            format!("{name:?} has shape {}, the graph asks for {shape}", tensor.shape())
+        })?;
         named.insert(name.to_string(), tensor);
     }
     match given.keys().next() {
         None => Ok(named),
         Some(name) => Err(Diagnostic::new(Code::Unused, place, format!("the graph has nothing called {name:?}"))),
     }
+}
+
+/// The finding of this kind unless the digests are the same.
+fn same_digest(code: Code, place: &str, message: &str, claimed: Digest, derived: Digest) -> Result<(), Diagnostic> {
+    let found = code.unless(claimed == derived, place, || message.into());
+    found.map_err(|finding| finding.comparing(claimed, derived))
 }
 
 impl Certificate {
@@ -254,18 +229,10 @@ impl Certificate {
 
     /// Whether `graph` and `parameters` (imported from a model file) are those of this certificate.
     pub fn is_about(&self, graph: &Graph, parameters: &Named<u32>) -> Result<(), Diagnostic> {
-        let differ = |code, place, what, claimed: Digest, derived: Digest| {
-            let mut diagnostic = Diagnostic::new(
-                code,
-                place,
-                format!("the {what} of the model file differ from those of the certificate"),
-            );
-            (diagnostic.claimed, diagnostic.derived) = (Some(claimed.to_string()), Some(derived.to_string()));
-            if claimed == derived { Ok(()) } else { Err(diagnostic) }
-        };
-        let graph = Digest::of_graph(graph);
-        differ(Code::ModelGraph, "/model/graph", "graph digests", self.graph_digest, graph)?;
-        let parameters = Digest::of_parameters(parameters);
-        differ(Code::ModelParameters, "/model/parameters", "parameter digests", self.parameter_digest, parameters)
+        let differ = |what: &str| format!("the {what} digests of the model file differ from those of the certificate");
+        let (claimed, derived) = (self.graph_digest, Digest::of_graph(graph));
+        same_digest(Code::ModelGraph, "/model/graph", &differ("graph"), claimed, derived)?;
+        let (claimed, derived) = (self.parameter_digest, Digest::of_parameters(parameters));
+        same_digest(Code::ModelParameters, "/model/parameters", &differ("parameter"), claimed, derived)
     }
 }

@@ -17,19 +17,16 @@ pub(crate) fn read(bytes: &[u8], pointer: &str, limits: &Limits) -> Result<BTree
     let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| fault("shorter than its first field".into()))?;
     let split = usize::try_from(u64::from_le_bytes(*length)).ok().filter(|&length| length <= rest.len());
     let (header, data) = rest.split_at(split.ok_or_else(|| fault("the table is longer than the file".into()))?);
-    if header.len() > limits.json_bytes {
-        let message = format!("a table of {} bytes, the limit is {}", header.len(), limits.json_bytes);
-        return Err(Diagnostic::new(Code::LimitBytes, pointer, message));
-    }
+    Code::LimitBytes.unless(header.len() <= limits.json_bytes, pointer, || {
+        format!("a table of {} bytes, the limit is {}", header.len(), limits.json_bytes)
+    })?;
     // Inside the table, places are those of the table; the message keeps them, the pointer stays in the certificate.
     let outside =
         |inner: Diagnostic| fault(format!("{} at {:?} in the table of the file", inner.message, inner.pointer));
     let mut object = parse(header).and_then(|json| Cursor::root(json).object()).map_err(outside)?;
     drop(object.optional("__metadata__"));
-    let mut entries = Vec::new();
-    for (name, entry) in object.into_entries() {
-        entries.push((name, entry.object().and_then(Entry::decode).map_err(outside)?));
-    }
+    let entries = object.into_entries().map(|(name, entry)| Ok((name, entry.object().and_then(Entry::decode)?)));
+    let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(outside)?;
     entries.sort_by_key(|(_, entry)| (entry.start, entry.end));
     let mut tensors = BTreeMap::new();
     let mut end = 0;
@@ -44,10 +41,8 @@ pub(crate) fn read(bytes: &[u8], pointer: &str, limits: &Limits) -> Result<BTree
         }
         let words = data.chunks_exact(4).map(|word| word.iter().rev().fold(0, |n, &byte| n << 8 | u32::from(byte)));
         let tensor = Tensor::new(entry.shape, words.collect()).filter(|_| data.len().is_multiple_of(4));
-        tensors.insert(
-            name.clone(),
-            tensor.ok_or_else(|| fault(format!("the data of {name:?} does not fill its shape")))?,
-        );
+        let tensor = tensor.ok_or_else(|| fault(format!("the data of {name:?} does not fill its shape")))?;
+        tensors.insert(name, tensor);
     }
     if end == data.len() { Ok(tensors) } else { Err(fault("bytes after the last tensor".into())) }
 }
@@ -61,8 +56,7 @@ struct Entry {
 
 impl Entry {
     fn decode(mut object: Object) -> Result<Self, Diagnostic> {
-        let dtype = object.take("dtype")?.string()?;
-        let shape = Shape::decode(object.take("shape")?)?;
+        let (dtype, shape) = (object.decode("dtype")?, object.decode("shape")?);
         let offsets = object.take("data_offsets")?;
         let place = offsets.pointer();
         let [start, end] = Vec::<usize>::decode(offsets)?[..] else {

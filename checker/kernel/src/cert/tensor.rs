@@ -32,10 +32,10 @@ impl TensorSource {
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         let pointer = cursor.pointer();
         let mut object = cursor.object()?;
-        let shape = Shape::decode(object.take("shape")?)?;
+        let shape: Shape = object.decode("shape")?;
         let words = match object.optional("words") {
             Some(words) => Words::Inline(parse_words(words, shape.elements())?),
-            None => Words::File { path: object.take("file")?.string()?, tensor: object.take("tensor")?.string()? },
+            None => Words::File { path: object.decode("file")?, tensor: object.decode("tensor")? },
         };
         object.finish()?;
         Ok(TensorSource { pointer, shape, words })
@@ -44,6 +44,11 @@ impl TensorSource {
     /// Decodes an object of tensors by name.
     pub(crate) fn decode_named(cursor: Cursor) -> Result<BTreeMap<String, TensorSource>, Diagnostic> {
         cursor.object()?.into_entries().map(|(name, tensor)| Ok((name, TensorSource::decode(tensor)?))).collect()
+    }
+
+    /// Decodes an array of such objects, one for each case.
+    pub(crate) fn decode_cases(cursor: Cursor) -> Result<Vec<BTreeMap<String, TensorSource>>, Diagnostic> {
+        cursor.array()?.map(TensorSource::decode_named).collect()
     }
 
     /// The tensor itself, looked up in `files`.
@@ -58,10 +63,9 @@ impl TensorSource {
                 let missing = || format!("there is no tensor {tensor:?} in a file {path:?} of this certificate");
                 let found = files.tensors.get(&path).and_then(|tensors| tensors.get(&tensor));
                 let found = found.ok_or_else(|| Diagnostic::new(Code::TensorMissing, &pointer, missing()))?;
-                if *found.shape() != shape {
-                    let message = format!("the tensor in the file has shape {}, not {shape}", found.shape());
-                    return Err(Diagnostic::new(Code::Binding, pointer, message));
-                }
+                Code::Binding.unless(*found.shape() == shape, pointer, || {
+                    format!("the tensor in the file has shape {}, not {shape}", found.shape())
+                })?;
                 let found = found.clone(); // shares the data: a file that a thousand names refer to is in memory once
                 files.used.insert((path, tensor));
                 Ok(found)
@@ -74,10 +78,9 @@ impl TensorSource {
 fn parse_words(cursor: Cursor, count: usize) -> Result<Vec<u32>, Diagnostic> {
     let pointer = cursor.pointer();
     let text = cursor.string()?;
-    let fault = |message: String| Diagnostic::new(Code::Words, &pointer, message);
-    if text.len() + 1 != count * 9 {
-        return Err(fault(format!("{} characters, {count} words take {}", text.len(), count * 9 - 1)));
-    }
+    Code::Words.unless(text.len() + 1 == count * 9, &pointer, || {
+        format!("{} characters, {count} words take {}", text.len(), count * 9 - 1)
+    })?;
     let word = |(i, word): (usize, &[u8])| {
         let (digits, gap) = word.split_at(8);
         let digit = |value: u32, &c: &u8| match c {
@@ -86,7 +89,8 @@ fn parse_words(cursor: Cursor, count: usize) -> Result<Vec<u32>, Diagnostic> {
             _ => None,
         };
         let value = digits.iter().try_fold(0, digit).filter(|_| matches!(gap, b" " | b""));
-        value.ok_or_else(|| fault(format!("word {i} is not eight hexadecimal digits, or not followed by one space")))
+        let message = || format!("word {i} is not eight hexadecimal digits, or not followed by one space");
+        value.ok_or_else(|| Diagnostic::new(Code::Words, &pointer, message()))
     };
     text.as_bytes().chunks(9).enumerate().map(word).collect()
 }

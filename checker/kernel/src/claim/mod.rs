@@ -7,72 +7,117 @@ mod exec;
 mod forward;
 
 use crate::cert::Certificate;
-use crate::cert::json::Cursor;
+use crate::cert::json::{Cursor, Object, below};
 use crate::cert::tensor::TensorSource;
 use crate::context::EvalError;
 use crate::diagnostic::{Code, Diagnostic, Outcome};
-use crate::ir::CheckedGraph;
 use crate::ir::evaluate::{Located, Named};
+use crate::ir::{CheckedGraph, Tensor};
 use crate::limits::Limits;
+use crate::number::Dyadic;
+use crate::number::decimal::decimal;
 use std::collections::BTreeMap;
 
-pub use exec::{Exec, Execution};
-pub use forward::{Forward, Tolerance};
+pub use exec::Execution;
+pub use forward::Tolerance;
 
-/// A claim, complete.
-#[derive(Clone, Debug)]
-pub enum Claim {
+/// What was found on the way to a verdict: named exact figures.
+pub type Facts = Vec<(&'static str, String)>;
+
+/// A kind of claim: what it states beside the recorded outputs, how one case of it is decided, and how it reads.
+trait Rule: Sized {
+    /// Decodes and consumes the keys of this kind; the caller finishes the object.
+    fn decode(claim: &mut Object) -> Result<Self, Diagnostic>;
+
+    /// Whether it speaks of this graph.
+    fn check(&self, _: &CheckedGraph) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
+    /// Decides one case; on success the facts found.
+    fn decide(&self, case: &Case, limits: &Limits) -> Result<Facts, Diagnostic>;
+
+    /// The claim in words.
+    fn sentence(&self, certificate: &Certificate) -> String;
+}
+
+macro_rules! claims {
+    ($($(#[$meta:meta])* $keyword:literal => $file:ident::$type:ident as $variant:ident, $cost:literal;)*) => {
+        /// What a certificate states of its cases.
+        #[derive(Clone, Debug)]
+        pub(crate) enum Statement { $($(#[$meta])* $variant($file::$type),)* }
+
+        impl Statement {
+            /// The statement of this kind; `None` when there is no such kind.
+            fn decode(kind: &str, claim: &mut Object) -> Option<Result<Self, Diagnostic>> {
+                match kind { $($keyword => Some(Rule::decode(claim).map(Statement::$variant)),)* _ => None }
+            }
+
+            fn kind(&self) -> &'static str {
+                match self { $(Statement::$variant(_) => $keyword,)* }
+            }
+
+            fn cost(&self) -> u64 {
+                match self { $(Statement::$variant(_) => $cost,)* }
+            }
+
+            fn check(&self, graph: &CheckedGraph) -> Result<(), Diagnostic> {
+                match self { $(Statement::$variant(rule) => rule.check(graph),)* }
+            }
+
+            fn decide(&self, case: &Case, limits: &Limits) -> Result<Facts, Diagnostic> {
+                match self { $(Statement::$variant(rule) => rule.decide(case, limits),)* }
+            }
+
+            fn sentence(&self, certificate: &Certificate) -> String {
+                match self { $(Statement::$variant(rule) => rule.sentence(certificate),)* }
+            }
+        }
+    };
+}
+
+// Keyword in certificates, type, and what a step of the evaluation costs beside one of a dot product over the reals at 64 bits (about 5 ns):
+// binary32 words take about 25 ns.
+claims! {
     /// Recorded outputs are within a tolerance of the exact real values.
-    Forward(Forward),
+    "forward" => forward::Tolerance as Forward, 1;
     /// Recorded outputs are, bit for bit, those of a stated binary32 execution.
-    Exec(Exec),
-}
-
-/// A claim as decoded, its outputs still to be looked up.
-#[derive(Debug)]
-pub(crate) struct ClaimDraft {
-    kind: Kind,
-    outputs: Vec<BTreeMap<String, TensorSource>>,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Forward(Tolerance),
-    Exec(Box<exec::Execution>),
+    "exec" => exec::Execution as Exec, 5;
 }
 
 /// Kinds that the format names and later versions decide.
 const LATER: &[&str] =
     &["trace", "divergence", "gradient", "adjoint", "region", "region32", "counterexample", "error_bound", "step"];
 
-impl ClaimDraft {
+/// A statement and the outputs that are recorded for each case: as decoded, or looked up.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim<T> {
+    statement: Statement,
+    outputs: Vec<BTreeMap<String, T>>,
+}
+
+impl Claim<TensorSource> {
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         let mut object = cursor.object()?;
         let kind = object.take("kind")?;
         let place = kind.pointer();
-        let kind = match kind.string()?.as_str() {
-            "forward" => Kind::Forward(Tolerance::decode(object.take("tolerance")?)?),
-            "exec" => Kind::Exec(Box::new(exec::Execution::decode(object.take("execution")?)?)),
-            later if LATER.contains(&later) => {
-                let message = format!("claims of kind {later:?} are not decided by this version");
-                return Err(Diagnostic::new(Code::UnsupportedClaim, place, message));
-            }
-            other => {
-                return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no claim is of kind {other:?}")));
-            }
-        };
-        let outputs = object.take("outputs")?.array()?;
-        let outputs = outputs.map(TensorSource::decode_named).collect::<Result<_, _>>()?;
+        let kind = kind.string()?;
+        let statement = Statement::decode(&kind, &mut object).unwrap_or_else(|| {
+            Err(if LATER.contains(&kind.as_str()) {
+                let message = format!("claims of kind {kind:?} are not decided by this version");
+                Diagnostic::new(Code::UnsupportedClaim, place, message)
+            } else {
+                Diagnostic::new(Code::UnknownKeyword, place, format!("no claim is of kind {kind:?}"))
+            })
+        })?;
+        let outputs = TensorSource::decode_cases(object.take("outputs")?)?;
         object.finish()?;
-        Ok(ClaimDraft { kind, outputs })
+        Ok(Claim { statement, outputs })
     }
 
-    /// What a step of the evaluation costs beside one of a dot product over the reals at 64 bits (about 5 ns): binary32 words take about 25 ns.
+    /// What a step of the evaluation costs beside one of a dot product over the reals.
     pub(crate) fn cost_of_a_step(&self) -> u64 {
-        match self.kind {
-            Kind::Forward(_) => 1,
-            Kind::Exec(_) => 5,
-        }
+        self.statement.cost()
     }
 
     /// The claim with its outputs, looked up by `fit(outputs, place)`; there are as many as `cases`, and at least one.
@@ -81,30 +126,59 @@ impl ClaimDraft {
         graph: &CheckedGraph,
         cases: usize,
         mut fit: impl FnMut(BTreeMap<String, TensorSource>, String) -> Result<Named<u32>, Diagnostic>,
-    ) -> Result<Claim, Diagnostic> {
-        if cases == 0 || self.outputs.len() != cases {
-            let message = format!("{cases} inputs and {} outputs are listed", self.outputs.len());
-            return Err(Diagnostic::new(Code::NoCase, "/claim/outputs", message));
-        }
+    ) -> Result<Claim<Tensor<u32>>, Diagnostic> {
+        let paired = cases > 0 && self.outputs.len() == cases;
+        let message = || format!("{cases} inputs and {} outputs are listed", self.outputs.len());
+        Code::NoCase.unless(paired, "/claim/outputs", message)?;
         let outputs = self.outputs.into_iter().enumerate();
         let outputs = outputs.map(|(i, case)| fit(case, format!("/claim/outputs/{i}"))).collect::<Result<_, _>>()?;
-        match self.kind {
-            Kind::Forward(tolerance) => Ok(Claim::Forward(Forward { tolerance, outputs })),
-            Kind::Exec(execution) => {
-                execution.check(graph)?;
-                Ok(Claim::Exec(Exec { execution: *execution, outputs }))
-            }
-        }
+        self.statement.check(graph)?;
+        Ok(Claim { statement: self.statement, outputs })
     }
 }
 
-impl Claim {
+impl Claim<Tensor<u32>> {
     /// The kind, as certificates write it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Claim::Forward(_) => "forward",
-            Claim::Exec(_) => "exec",
-        }
+    pub(crate) fn kind(&self) -> &'static str {
+        self.statement.kind()
+    }
+}
+
+/// A listed input and the outputs recorded for it.
+struct Case<'a> {
+    certificate: &'a Certificate,
+    number: usize,
+    inputs: &'a Named<u32>,
+    outputs: &'a Named<u32>,
+}
+
+/// An element of a recorded output.
+struct Element<'a> {
+    case: usize,
+    name: &'a str,
+    recorded: &'a Tensor<u32>,
+    position: usize,
+    word: u32,
+}
+
+impl<'a> Case<'a> {
+    /// Every element of the recorded outputs with the derived one.
+    fn elements<V>(&self, derived: &'a Named<V>) -> Result<impl Iterator<Item = (Element<'a>, &'a V)>, Diagnostic> {
+        let (case, same) = (self.number, self.outputs.keys().eq(derived.keys()));
+        Code::Internal.unless(same, "/claim/outputs", || "an output was not evaluated".into())?;
+        Ok(self.outputs.iter().zip(derived.values()).flat_map(move |((name, recorded), derived)| {
+            let words = recorded.data().iter().zip(derived.data()).enumerate();
+            words.map(move |(position, (&word, value))| (Element { case, name, recorded, position, word }, value))
+        }))
+    }
+}
+
+impl Element<'_> {
+    /// A finding about this element.
+    fn finding(&self, code: Code, message: impl Into<String>) -> Diagnostic {
+        let place = below(&format!("/claim/outputs/{}", self.case), self.name);
+        let index = (self.recorded.shape().index_of(self.position), self.recorded.dimensions().to_vec());
+        Diagnostic { index: Some(index), ..Diagnostic::new(code, place, message) }
     }
 }
 
@@ -117,7 +191,7 @@ pub struct Obligation(usize);
 pub struct Discharged<'a> {
     certificate: &'a Certificate,
     case: usize,
-    facts: Vec<(&'static str, String)>,
+    facts: Facts,
 }
 
 impl Discharged<'_> {
@@ -138,14 +212,11 @@ pub fn discharge<'a>(
     obligation: Obligation,
     limits: &Limits,
 ) -> Result<Discharged<'a>, Diagnostic> {
-    let case = obligation.0;
-    let Some(inputs) = certificate.inputs.get(case) else {
+    let (case, Claim { statement, outputs }) = (obligation.0, &certificate.claim);
+    let (Some(inputs), Some(outputs)) = (certificate.inputs.get(case), outputs.get(case)) else {
         return Err(Diagnostic::new(Code::Internal, "", "an obligation of another certificate"));
     };
-    let facts = match &certificate.claim {
-        Claim::Forward(claim) => forward::decide(certificate, claim, case, inputs, limits),
-        Claim::Exec(claim) => exec::decide(certificate, claim, case, inputs),
-    }?;
+    let facts = statement.decide(&Case { certificate, number: case, inputs, outputs }, limits)?;
     Ok(Discharged { certificate, case, facts })
 }
 
@@ -164,7 +235,7 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Accepted {
     sentence: String,
-    facts: Vec<(&'static str, String)>,
+    facts: Facts,
 }
 
 impl Accepted {
@@ -196,10 +267,7 @@ pub fn conclude(certificate: &Certificate, results: Vec<Result<Discharged<'_>, D
         }
     }
     if findings.is_empty() && holds.iter().all(|&holds| holds) && !holds.is_empty() {
-        let sentence = match &certificate.claim {
-            Claim::Forward(claim) => forward::sentence(certificate, claim),
-            Claim::Exec(claim) => exec::sentence(certificate, claim),
-        };
+        let sentence = certificate.claim.statement.sentence(certificate);
         return Verdict::Accepted(Accepted { sentence, facts });
     }
     if findings.is_empty() {
@@ -234,4 +302,11 @@ fn finding(located: Located) -> Diagnostic {
     };
     Diagnostic::new(code, format!("/model/graph/nodes/{}", located.node), located.error.to_string())
         .at_node(located.node, located.op)
+}
+
+/// A word and its value.
+fn word_in_words(word: u32) -> String {
+    let value = Dyadic::from_binary32(word).map(|x| decimal(&x.to_rational(), 9, false));
+    let special = || if word << 9 == 0 { "an infinity" } else { "NaN" }.to_string();
+    format!("{word:08x} = {}", value.unwrap_or_else(special))
 }

@@ -90,7 +90,7 @@ impl<V: Clone> GroupedDots<'_, V> {
         tap: impl Fn(usize, usize, usize) -> Option<usize>,
     ) -> Values<C> {
         let (input, output, kernel) = (spatial(self.x.shape()), spatial(self.shape), self.kernel);
-        let channels = |shape: &Shape| Some(shape.dimensions().get(1)?.checked_div(self.groups)?);
+        let channels = |shape: &Shape| shape.dimensions().get(1)?.checked_div(self.groups);
         let (Some(fan), Some(outputs)) = (channels(self.x.shape()), channels(self.shape)) else {
             return Err(WRONG_PARENTS);
         };

@@ -207,9 +207,17 @@ const VALUE: u64 = 16;
 pub(crate) const DOT: u64 = 64;
 
 impl Op {
-    /// Whether the value comes from outside the graph and the shape is declared, not inferred.
+    /// The keyword and the name of an operation whose value comes from outside the graph and whose shape is declared, not inferred.
+    pub fn source(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Op::Input(input::Input { name }) | Op::Const(constant::Const { name }) => Some((self.name(), name)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a source.
     pub fn is_source(&self) -> bool {
-        matches!(self, Op::Input(_) | Op::Const(_))
+        self.source().is_some()
     }
 }
 
