@@ -9,6 +9,7 @@
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::attributes::Attribute;
 use crate::number::Exact;
+use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -93,15 +94,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {
         Ok(Json::string(value))
     }
-    fn visit_string<E>(self, value: String) -> Result<Json, E> {
-        Ok(Json::String(value))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut array = Vec::new();
-        while let Some(item) = items.next_element()? {
-            array.push(item);
-        }
-        Ok(Json::Array(array))
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Json, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(items)).map(Json::Array)
     }
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
         let mut object = Vec::new();
@@ -148,7 +142,7 @@ impl Place {
             let (step, above) = match place {
                 Place::Root => break,
                 Place::Index(i, above) => (i.to_string(), above),
-                Place::Key(key, above) => (key.replace('~', "~0").replace('/', "~1"), above),
+                Place::Key(key, above) => (escaped(key), above),
             };
             steps.push(step);
             place = above;
@@ -244,6 +238,13 @@ impl Cursor {
         Ok(items.into_iter().enumerate().map(move |(i, json)| Cursor { json, place: place(i) }))
     }
 
+    /// What `decode` makes of the object here, which has no key beside those that it takes.
+    pub(crate) fn record<T>(self, decode: impl FnOnce(&mut Object) -> Result<T, Diagnostic>) -> Result<T, Diagnostic> {
+        let mut object = self.object()?;
+        let record = decode(&mut object)?;
+        object.finish().map(|()| record)
+    }
+
     /// The object here; two entries with one key are refused.
     pub fn object(self) -> Result<Object, Diagnostic> {
         let Json::Object(entries) = self.json else {
@@ -263,7 +264,11 @@ impl Cursor {
 
 /// The pointer to `key` in the object at `pointer` (RFC 6901).
 pub fn below(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+    format!("{pointer}/{}", escaped(key))
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// The entries of an object that are still to be decoded.
@@ -299,6 +304,13 @@ impl Object {
     /// The decoded value of a required key.
     pub(crate) fn decode<T: Attribute>(&mut self, key: &str) -> Result<T, Diagnostic> {
         T::decode(self.take(key)?)
+    }
+
+    /// The string of a required key, and where it stands.
+    pub(crate) fn text(&mut self, key: &str) -> Result<(String, String), Diagnostic> {
+        let cursor = self.take(key)?;
+        let place = cursor.pointer();
+        Ok((cursor.string()?, place))
     }
 
     /// The value of a key that may be absent.

@@ -9,7 +9,6 @@
 pub mod digest;
 pub mod json;
 mod safetensors;
-pub mod schema;
 pub mod tensor;
 
 use crate::claim::Claim;
@@ -18,7 +17,7 @@ use crate::ir::evaluate::Named;
 use crate::ir::{CheckedGraph, Graph, Shape, Tensor};
 use crate::limits::{Limits, wide};
 use digest::Digest;
-use json::{Cursor, below};
+use json::{Cursor, Object, below};
 use std::collections::BTreeMap;
 use tensor::{Files, TensorSource};
 
@@ -52,29 +51,26 @@ pub struct Certificate {
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Document, Diagnostic> {
     let short = bytes.len() <= limits.json_bytes;
     Code::LimitBytes.unless(short, "", || format!("more than {} bytes", limits.json_bytes))?;
-    let mut object = Cursor::root(json::parse(bytes)?).object()?;
-    let format = object.take("format")?;
-    let place = format.pointer();
-    let format = format.string()?;
-    Code::UnknownFormat.unless(format == FORMAT, place, || format!("this checker reads {FORMAT:?}, not {format:?}"))?;
-    if let Some(about) = object.optional("about") {
-        about.string()?;
-    }
-    if let Some(producer) = object.optional("producer") {
-        let mut producer = producer.object()?;
-        producer.decode::<String>("name").and_then(|_| producer.decode::<String>("version"))?;
-        producer.finish()?;
-    }
-    let claim = Claim::decode(object.take("claim")?)?;
-    let mut model = object.take("model")?.object()?;
-    let graph = Graph::decode(model.take("graph")?, limits)?;
-    let parameters = TensorSource::decode_named(model.take("parameters")?)?;
-    model.finish()?;
-    let inputs = TensorSource::decode_cases(object.take("inputs")?)?;
-    let files = object.optional("files").map_or(Ok(BTreeMap::new()), decode_files)?;
-    let precision = object.optional("witness").map_or(Ok(None), decode_witness)?;
-    object.finish()?;
-    Ok(Document { graph, parameters, inputs, claim, files, precision })
+    Cursor::root(json::parse(bytes)?).record(|document| {
+        let (format, place) = document.text("format")?;
+        let message = || format!("this checker reads {FORMAT:?}, not {format:?}");
+        Code::UnknownFormat.unless(format == FORMAT, place, message)?;
+        document.optional("about").map(Cursor::string).transpose()?;
+        if let Some(producer) = document.optional("producer") {
+            producer.record(|it| Ok((it.decode::<String>("name")?, it.decode::<String>("version")?)))?;
+        }
+        let claim = Claim::decode(document.take("claim")?)?;
+        let model = |model: &mut Object| {
+            Ok((Graph::decode(model.take("graph")?, limits)?, TensorSource::decode_named(model.take("parameters")?)?))
+        };
+        let (graph, parameters) = document.take("model")?.record(model)?;
+        let inputs = TensorSource::decode_cases(document.take("inputs")?)?;
+        let files = document.optional("files").map_or(Ok(BTreeMap::new()), decode_files)?;
+        // Where to start; a poor hint costs time only.
+        let precision = |witness: &mut Object| witness.optional("precision").map(Cursor::integer).transpose();
+        let precision = document.optional("witness").map_or(Ok(None), |witness| witness.record(precision))?;
+        Ok(Document { graph, parameters, inputs, claim, files, precision })
+    })
 }
 
 fn decode_files(files: Cursor) -> Result<BTreeMap<String, Digest>, Diagnostic> {
@@ -99,14 +95,6 @@ fn is_plain(path: &str) -> bool {
     path.len() <= 255 && path.ends_with(".safetensors") && path.split('/').all(plain)
 }
 
-/// `{"precision": bits}`: where to start; a poor hint costs time only.
-fn decode_witness(witness: Cursor) -> Result<Option<u64>, Diagnostic> {
-    let mut witness = witness.object()?;
-    let precision = witness.optional("precision").map(Cursor::integer).transpose()?;
-    witness.finish()?;
-    Ok(precision)
-}
-
 impl Document {
     /// The files that the certificate needs, by path relative to it, with their digests.
     pub fn files(&self) -> impl Iterator<Item = (&str, Digest)> {
@@ -125,7 +113,7 @@ impl Document {
         let inputs = cases
             .map(|(i, case)| fit(case, graph.inputs().collect(), format!("/inputs/{i}")))
             .collect::<Result<Vec<_>, _>>()?;
-        let (each, count) = (graph.work().saturating_mul(self.claim.cost_of_a_step()), inputs.len());
+        let (each, count) = (graph.work().saturating_mul(self.claim.kind.cost), inputs.len());
         Code::LimitWork.unless(each.saturating_mul(wide(count)) <= limits.work, "/inputs", || {
             format!("{count} cases at the cost of {each} multiply-adds each, the limit is {}", limits.work)
         })?;
@@ -219,7 +207,7 @@ impl Certificate {
 
     /// The kind of claim, as certificates write it.
     pub fn kind(&self) -> &'static str {
-        self.claim.kind()
+        self.claim.kind.keyword
     }
 
     /// Number of listed inputs.

@@ -31,14 +31,14 @@ impl TensorSource {
     /// Decodes `{shape, words}` or `{shape, file, tensor}`.
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         let pointer = cursor.pointer();
-        let mut object = cursor.object()?;
-        let shape: Shape = object.decode("shape")?;
-        let words = match object.optional("words") {
-            Some(words) => Words::Inline(parse_words(words, shape.elements())?),
-            None => Words::File { path: object.decode("file")?, tensor: object.decode("tensor")? },
-        };
-        object.finish()?;
-        Ok(TensorSource { pointer, shape, words })
+        cursor.record(|object| {
+            let shape: Shape = object.decode("shape")?;
+            let words = match object.optional("words") {
+                Some(words) => Words::Inline(parse_words(words, shape.elements())?),
+                None => Words::File { path: object.decode("file")?, tensor: object.decode("tensor")? },
+            };
+            Ok(TensorSource { pointer, shape, words })
+        })
     }
 
     /// Decodes an object of tensors by name.

@@ -33,6 +33,23 @@ pub struct Execution {
 }
 
 impl Execution {
+    /// Decodes and consumes the key `execution`.
+    pub(super) fn decode(claim: &mut Object) -> Result<Self, Diagnostic> {
+        claim.take("execution")?.record(|execution| {
+            let environment = Environment { rounding: execution.decode("rounding")?, nan: execution.decode("nan")? };
+            let schedule = execution.decode("schedule")?;
+            let mut nodes = BTreeMap::new();
+            let entries = execution.optional("nodes").map(Cursor::array).transpose()?;
+            for entry in entries.into_iter().flatten() {
+                let place = entry.pointer();
+                let (id, schedule) = entry.record(|entry| Ok((entry.decode("node")?, entry.decode("schedule")?)))?;
+                let message = || format!("node {id} has two schedules");
+                Code::Schedule.unless(nodes.insert(id, schedule).is_none(), place, message)?;
+            }
+            Ok(Execution { environment, schedule, nodes })
+        })
+    }
+
     /// The execution as certificates write it.
     pub fn encode(&self) -> Json {
         let node = |(id, schedule): (&usize, &Schedule)| {
@@ -55,24 +72,6 @@ impl Execution {
 }
 
 impl Rule for Execution {
-    fn decode(claim: &mut Object) -> Result<Self, Diagnostic> {
-        let mut object = claim.take("execution")?.object()?;
-        let environment = Environment { rounding: object.decode("rounding")?, nan: object.decode("nan")? };
-        let schedule = object.decode("schedule")?;
-        let mut nodes = BTreeMap::new();
-        let entries = object.optional("nodes").map(Cursor::array).transpose()?;
-        for entry in entries.into_iter().flatten() {
-            let mut entry = entry.object()?;
-            let (place, id) = (entry.pointer(), entry.decode("node")?);
-            let schedule = entry.decode("schedule")?;
-            entry.finish()?;
-            let message = || format!("node {id} has two schedules");
-            Code::Schedule.unless(nodes.insert(id, schedule).is_none(), place, message)?;
-        }
-        object.finish()?;
-        Ok(Execution { environment, schedule, nodes })
-    }
-
     /// Every node that has its own schedule exists.
     fn check(&self, graph: &CheckedGraph) -> Result<(), Diagnostic> {
         self.nodes.keys().try_for_each(|&id| {
@@ -128,15 +127,12 @@ impl Rule for Execution {
 attribute! {
     Schedule,
     |cursor: Cursor| {
-        let mut object = cursor.object()?;
-        let place = object.pointer();
-        let schedule = Schedule {
-            order: decode_order(object.take("order")?, 0)?,
-            fma: object.decode("fma")?,
-            start: object.decode("start")?,
-            bias: object.decode("bias")?,
-        };
-        object.finish()?;
+        let place = cursor.pointer();
+        let schedule = cursor.record(|schedule| {
+            let order = decode_order(schedule.take("order")?, 0)?;
+            let (fma, start) = (schedule.decode("fma")?, schedule.decode("start")?);
+            Ok(Schedule { order, fma, start, bias: schedule.decode("bias")? })
+        })?;
         let malformed = |error: EvalError| Diagnostic::new(Code::Schedule, place, error.to_string());
         schedule.validate_form().map_err(malformed)?;
         Ok(schedule)
@@ -154,25 +150,23 @@ attribute! {
 
 /// Recursion goes down the nesting of blocks, which is capped.
 fn decode_order(cursor: Cursor, depth: usize) -> Result<Order, Diagnostic> {
-    let mut object = cursor.object()?;
-    let kind = object.take("kind")?;
-    let place = kind.pointer();
-    let order = match kind.string()?.as_str() {
-        "sequential" => Order::Sequential,
-        "pairwise" => Order::Pairwise { leaf: object.decode("leaf")? },
-        "lanes" => Order::Lanes { width: object.decode("width")?, combine: object.decode("combine")? },
-        "blocks" => {
-            Code::Schedule.unless(depth < MAX_DEPTH, place, || "blocks are nested too deeply".into())?;
-            let size = object.decode("size")?;
-            Order::Blocks { size, inner: Box::new(decode_order(object.take("inner")?, depth + 1)?) }
-        }
-        "tree" => Order::Tree { pairs: object.decode("pairs")? },
-        other => {
-            return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no order is of kind {other:?}")));
-        }
-    };
-    object.finish()?;
-    Ok(order)
+    cursor.record(|order| {
+        let (kind, place) = order.text("kind")?;
+        Ok(match kind.as_str() {
+            "sequential" => Order::Sequential,
+            "pairwise" => Order::Pairwise { leaf: order.decode("leaf")? },
+            "lanes" => Order::Lanes { width: order.decode("width")?, combine: order.decode("combine")? },
+            "blocks" => {
+                Code::Schedule.unless(depth < MAX_DEPTH, place, || "blocks are nested too deeply".into())?;
+                let size = order.decode("size")?;
+                Order::Blocks { size, inner: Box::new(decode_order(order.take("inner")?, depth + 1)?) }
+            }
+            "tree" => Order::Tree { pairs: order.decode("pairs")? },
+            other => {
+                return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no order is of kind {other:?}")));
+            }
+        })
+    })
 }
 
 fn encode_order(order: &Order) -> Json {

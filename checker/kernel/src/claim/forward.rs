@@ -20,6 +20,7 @@ use crate::ir::evaluate::{Named, evaluate};
 use crate::limits::{Limits, wide};
 use crate::number::decimal::decimal;
 use crate::number::{Direction, Dyadic, Exact};
+use std::iter;
 
 /// `|y − s| ≤ slack·(abs + rel·max(|y|, |s|))`, in reals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,20 +34,6 @@ pub struct Tolerance {
 }
 
 impl Rule for Tolerance {
-    fn decode(claim: &mut Object) -> Result<Self, Diagnostic> {
-        let mut object = claim.take("tolerance")?.object()?;
-        let part = |value: Cursor| {
-            let place = value.pointer();
-            let value = value.exact()?;
-            Code::Tolerance.unless(!value.is_negative(), place, || format!("{value} is negative"))?;
-            Ok(value)
-        };
-        let (abs, rel) = (part(object.take("abs")?)?, part(object.take("rel")?)?);
-        let slack = object.optional("slack").map_or(Ok(Exact::integer(1)), part)?;
-        object.finish()?;
-        Ok(Tolerance { abs, rel, slack })
-    }
-
     fn decide(&self, case: &Case, limits: &Limits) -> Result<Facts, Diagnostic> {
         let certificate = case.certificate;
         let cap = permitted(certificate, limits).ok_or_else(|| {
@@ -76,6 +63,20 @@ impl Rule for Tolerance {
 }
 
 impl Tolerance {
+    /// Decodes and consumes the key `tolerance`.
+    pub(super) fn decode(claim: &mut Object) -> Result<Self, Diagnostic> {
+        let part = |value: Cursor| {
+            let place = value.pointer();
+            let value = value.exact()?;
+            Code::Tolerance.unless(!value.is_negative(), place, || format!("{value} is negative"))?;
+            Ok(value)
+        };
+        claim.take("tolerance")?.record(|tolerance| {
+            let (abs, rel) = (part(tolerance.take("abs")?)?, part(tolerance.take("rel")?)?);
+            Ok(Tolerance { abs, rel, slack: tolerance.optional("slack").map_or(Ok(Exact::integer(1)), part)? })
+        })
+    }
+
     /// Decides one case at one precision.
     fn attempt(&self, case: &Case, precision: u64) -> Result<Facts, Diagnostic> {
         let Case { certificate, inputs, .. } = case;
@@ -191,16 +192,13 @@ impl Seen {
 fn permitted(certificate: &Certificate, limits: &Limits) -> Option<u64> {
     let graph = certificate.graph();
     let work = graph.work().saturating_mul(wide(certificate.cases()));
-    let mut precision = limits.precision.clamp(MIN_PRECISION, MAX_PRECISION);
-    loop {
+    let affordable = |precision: &u64| {
         let words = precision.div_ceil(64);
-        let affordable = work.saturating_mul((words * words).div_ceil(8)) <= limits.work
-            && wide(graph.live()).saturating_mul(6 + precision / 128) <= wide(limits.elements);
-        if affordable || precision == MIN_PRECISION {
-            return affordable.then_some(precision);
-        }
-        precision = (precision / 2).max(MIN_PRECISION);
-    }
+        work.saturating_mul((words * words).div_ceil(8)) <= limits.work
+            && wide(graph.live()).saturating_mul(6 + precision / 128) <= wide(limits.elements)
+    };
+    let half = |&precision: &u64| (precision > MIN_PRECISION).then(|| (precision / 2).max(MIN_PRECISION));
+    iter::successors(Some(limits.precision.clamp(MIN_PRECISION, MAX_PRECISION)), half).find(affordable)
 }
 
 /// A first precision: the radius grows by a few bits with every contraction on the way, most of all in deep networks.

@@ -17,6 +17,7 @@ use crate::limits::Limits;
 use crate::number::Dyadic;
 use crate::number::decimal::decimal;
 use std::collections::BTreeMap;
+use std::fmt;
 
 pub use exec::Execution;
 pub use forward::Tolerance;
@@ -24,11 +25,8 @@ pub use forward::Tolerance;
 /// What was found on the way to a verdict: named exact figures.
 pub type Facts = Vec<(&'static str, String)>;
 
-/// A kind of claim: what it states beside the recorded outputs, how one case of it is decided, and how it reads.
-trait Rule: Sized {
-    /// Decodes and consumes the keys of this kind; the caller finishes the object.
-    fn decode(claim: &mut Object) -> Result<Self, Diagnostic>;
-
+/// What a claim states beside the recorded outputs: how one case of it is decided, and how it reads. One type a kind.
+trait Rule: fmt::Debug + Send + Sync {
     /// Whether it speaks of this graph.
     fn check(&self, _: &CheckedGraph) -> Result<(), Diagnostic> {
         Ok(())
@@ -41,83 +39,49 @@ trait Rule: Sized {
     fn sentence(&self, certificate: &Certificate) -> String;
 }
 
-macro_rules! claims {
-    ($($(#[$meta:meta])* $keyword:literal => $file:ident::$type:ident as $variant:ident, $cost:literal;)*) => {
-        /// What a certificate states of its cases.
-        #[derive(Clone, Debug)]
-        pub(crate) enum Statement { $($(#[$meta])* $variant($file::$type),)* }
-
-        impl Statement {
-            /// The statement of this kind; `None` when there is no such kind.
-            fn decode(kind: &str, claim: &mut Object) -> Option<Result<Self, Diagnostic>> {
-                match kind { $($keyword => Some(Rule::decode(claim).map(Statement::$variant)),)* _ => None }
-            }
-
-            fn kind(&self) -> &'static str {
-                match self { $(Statement::$variant(_) => $keyword,)* }
-            }
-
-            fn cost(&self) -> u64 {
-                match self { $(Statement::$variant(_) => $cost,)* }
-            }
-
-            fn check(&self, graph: &CheckedGraph) -> Result<(), Diagnostic> {
-                match self { $(Statement::$variant(rule) => rule.check(graph),)* }
-            }
-
-            fn decide(&self, case: &Case, limits: &Limits) -> Result<Facts, Diagnostic> {
-                match self { $(Statement::$variant(rule) => rule.decide(case, limits),)* }
-            }
-
-            fn sentence(&self, certificate: &Certificate) -> String {
-                match self { $(Statement::$variant(rule) => rule.sentence(certificate),)* }
-            }
-        }
-    };
+/// A kind of claim.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// As certificates write it.
+    pub(crate) keyword: &'static str,
+    /// What a step of the evaluation costs beside one of a dot product over the reals at 64 bits (about 5 ns): binary32 words take about 25 ns.
+    pub(crate) cost: u64,
+    /// Decodes and consumes the keys of this kind; the caller finishes the object.
+    decode: fn(&mut Object) -> Result<Box<dyn Rule>, Diagnostic>,
 }
 
-// Keyword in certificates, type, and what a step of the evaluation costs beside one of a dot product over the reals at 64 bits (about 5 ns):
-// binary32 words take about 25 ns.
-claims! {
-    /// Recorded outputs are within a tolerance of the exact real values.
-    "forward" => forward::Tolerance as Forward, 1;
-    /// Recorded outputs are, bit for bit, those of a stated binary32 execution.
-    "exec" => exec::Execution as Exec, 5;
-}
+const KINDS: &[Kind] = &[
+    Kind { keyword: "forward", cost: 1, decode: |claim| Ok(Box::new(Tolerance::decode(claim)?)) },
+    Kind { keyword: "exec", cost: 5, decode: |claim| Ok(Box::new(Execution::decode(claim)?)) },
+];
 
 /// Kinds that the format names and later versions decide.
 const LATER: &[&str] =
     &["trace", "divergence", "gradient", "adjoint", "region", "region32", "counterexample", "error_bound", "step"];
 
-/// A statement and the outputs that are recorded for each case: as decoded, or looked up.
-#[derive(Clone, Debug)]
+/// A rule and the outputs that are recorded for each case: as decoded, or looked up.
+#[derive(Debug)]
 pub(crate) struct Claim<T> {
-    statement: Statement,
+    pub(crate) kind: &'static Kind,
+    rule: Box<dyn Rule>,
     outputs: Vec<BTreeMap<String, T>>,
 }
 
 impl Claim<TensorSource> {
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        let mut object = cursor.object()?;
-        let kind = object.take("kind")?;
-        let place = kind.pointer();
-        let kind = kind.string()?;
-        let statement = Statement::decode(&kind, &mut object).unwrap_or_else(|| {
-            Err(if LATER.contains(&kind.as_str()) {
-                let message = format!("claims of kind {kind:?} are not decided by this version");
-                Diagnostic::new(Code::UnsupportedClaim, place, message)
-            } else {
-                Diagnostic::new(Code::UnknownKeyword, place, format!("no claim is of kind {kind:?}"))
+        cursor.record(|claim| {
+            let (keyword, place) = claim.text("kind")?;
+            Code::UnsupportedClaim.unless(!LATER.contains(&keyword.as_str()), &place, || {
+                format!("claims of kind {keyword:?} are not decided by this version")
+            })?;
+            let unknown = || Diagnostic::new(Code::UnknownKeyword, place, format!("no claim is of kind {keyword:?}"));
+            let kind = KINDS.iter().find(|kind| kind.keyword == keyword).ok_or_else(unknown)?;
+            Ok(Claim {
+                kind,
+                rule: (kind.decode)(claim)?,
+                outputs: TensorSource::decode_cases(claim.take("outputs")?)?,
             })
-        })?;
-        let outputs = TensorSource::decode_cases(object.take("outputs")?)?;
-        object.finish()?;
-        Ok(Claim { statement, outputs })
-    }
-
-    /// What a step of the evaluation costs beside one of a dot product over the reals.
-    pub(crate) fn cost_of_a_step(&self) -> u64 {
-        self.statement.cost()
+        })
     }
 
     /// The claim with its outputs, looked up by `fit(outputs, place)`; there are as many as `cases`, and at least one.
@@ -132,15 +96,8 @@ impl Claim<TensorSource> {
         Code::NoCase.unless(paired, "/claim/outputs", message)?;
         let outputs = self.outputs.into_iter().enumerate();
         let outputs = outputs.map(|(i, case)| fit(case, format!("/claim/outputs/{i}"))).collect::<Result<_, _>>()?;
-        self.statement.check(graph)?;
-        Ok(Claim { statement: self.statement, outputs })
-    }
-}
-
-impl Claim<Tensor<u32>> {
-    /// The kind, as certificates write it.
-    pub(crate) fn kind(&self) -> &'static str {
-        self.statement.kind()
+        self.rule.check(graph)?;
+        Ok(Claim { kind: self.kind, rule: self.rule, outputs })
     }
 }
 
@@ -212,11 +169,11 @@ pub fn discharge<'a>(
     obligation: Obligation,
     limits: &Limits,
 ) -> Result<Discharged<'a>, Diagnostic> {
-    let (case, Claim { statement, outputs }) = (obligation.0, &certificate.claim);
+    let (case, Claim { rule, outputs, .. }) = (obligation.0, &certificate.claim);
     let (Some(inputs), Some(outputs)) = (certificate.inputs.get(case), outputs.get(case)) else {
         return Err(Diagnostic::new(Code::Internal, "", "an obligation of another certificate"));
     };
-    let facts = statement.decide(&Case { certificate, number: case, inputs, outputs }, limits)?;
+    let facts = rule.decide(&Case { certificate, number: case, inputs, outputs }, limits)?;
     Ok(Discharged { certificate, case, facts })
 }
 
@@ -267,7 +224,7 @@ pub fn conclude(certificate: &Certificate, results: Vec<Result<Discharged<'_>, D
         }
     }
     if findings.is_empty() && holds.iter().all(|&holds| holds) && !holds.is_empty() {
-        let sentence = certificate.claim.statement.sentence(certificate);
+        let sentence = certificate.claim.rule.sentence(certificate);
         return Verdict::Accepted(Accepted { sentence, facts });
     }
     if findings.is_empty() {

@@ -50,11 +50,21 @@ impl Number {
         }
     }
 
-    fn less_than(&self, other: &Self) -> bool {
+    /// One of two functions of this number and another: of dyadic numbers while both are, else of fractions.
+    fn with<R>(
+        &self,
+        other: &Self,
+        dyadic: impl FnOnce(&Dyadic, &Dyadic) -> R,
+        fraction: impl FnOnce(BigRational, BigRational) -> R,
+    ) -> R {
         match (self, other) {
-            (Number::Dyadic(a), Number::Dyadic(b)) => a < b,
-            _ => self.to_rational() < other.to_rational(),
+            (Number::Dyadic(a), Number::Dyadic(b)) => dyadic(a, b),
+            _ => fraction(self.to_rational(), other.to_rational()),
         }
+    }
+
+    fn less_than(&self, other: &Self) -> bool {
+        self.with(other, |a, b| a < b, |p, q| p < q)
     }
 }
 
@@ -66,10 +76,7 @@ fn within(bits: u64) -> Result<(), EvalError> {
 
 /// The value of a function that is rational at one point only.
 fn only_at(function: &'static str, x: &Number, point: i64, value: i64) -> Result<Number, EvalError> {
-    let there = match x {
-        Number::Dyadic(d) => *d == Dyadic::integer(point),
-        Number::Fraction(q) => *q == BigRational::from_integer(point.into()),
-    };
+    let there = x.with(&Number::Dyadic(Dyadic::integer(point)), |a, b| a == b, |p, q| p == q);
     if there { Ok(Number::Dyadic(Dyadic::integer(value))) } else { Err(EvalError::NotRational { function }) }
 }
 
@@ -103,16 +110,8 @@ impl Context for Rational {
     }
 
     fn add(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
-        match (x, y) {
-            (Number::Dyadic(a), Number::Dyadic(b)) => {
-                within(a.sum_bits(b))?;
-                Ok(Number::Dyadic(a.add(b)))
-            }
-            _ => {
-                within(x.bits() + y.bits())?;
-                Ok(Number::Fraction(x.to_rational() + y.to_rational()))
-            }
-        }
+        within(x.with(y, Dyadic::sum_bits, |_, _| x.bits() + y.bits()))?;
+        Ok(x.with(y, |a, b| Number::Dyadic(a.add(b)), |p, q| Number::Fraction(p + q)))
     }
 
     fn sub(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
@@ -121,10 +120,7 @@ impl Context for Rational {
 
     fn mul(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
         within(x.bits() + y.bits())?;
-        match (x, y) {
-            (Number::Dyadic(a), Number::Dyadic(b)) => Ok(Number::Dyadic(a.mul(b))),
-            _ => Ok(Number::Fraction(x.to_rational() * y.to_rational())),
-        }
+        Ok(x.with(y, |a, b| Number::Dyadic(a.mul(b)), |p, q| Number::Fraction(p * q)))
     }
 
     fn div(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {

@@ -9,13 +9,13 @@
 //! - graph_c5: every node leads to an output;
 //! - graph_c6: nodes, live elements and work are within the stated limits.
 
-use crate::cert::json::{Cursor, Json};
+use crate::cert::json::{Cursor, Json, Object};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::Shape;
 use crate::ir::attributes::Attribute;
 use crate::limits::Limits;
 use crate::spec::Op;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One operation applied to earlier nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,16 +59,17 @@ attribute! {
 impl Graph {
     /// Decodes `{"nodes": […], "outputs": {…}}`.
     pub fn decode(cursor: Cursor, limits: &Limits) -> Result<Self, Diagnostic> {
-        let mut object = cursor.object()?;
-        let nodes = object.take("nodes")?;
-        let place = nodes.pointer();
-        let nodes = nodes.array()?;
-        few_nodes(nodes.len(), place, limits)?;
-        let nodes = nodes.map(Node::decode).collect::<Result<_, _>>()?;
-        let outputs = object.take("outputs")?.object()?;
-        let outputs = outputs.into_entries().map(|(name, id)| Ok((name, id.integer()?))).collect::<Result<_, _>>()?;
-        object.finish()?;
-        Ok(Graph { nodes, outputs })
+        cursor.record(|graph| {
+            let nodes = graph.take("nodes")?;
+            let place = nodes.pointer();
+            let nodes = nodes.array()?;
+            few_nodes(nodes.len(), place, limits)?;
+            let nodes = nodes.map(|node| node.record(Node::decode)).collect::<Result<_, _>>()?;
+            let outputs = graph.take("outputs")?.object()?;
+            let outputs =
+                outputs.into_entries().map(|(name, id)| Ok((name, id.integer()?))).collect::<Result<_, _>>()?;
+            Ok(Graph { nodes, outputs })
+        })
     }
 
     /// The graph as certificates write it; also what its digest is taken of.
@@ -152,23 +153,16 @@ impl Graph {
     fn check_outputs(&self, pointer: &str, last_use: &mut [usize]) -> Result<(), Diagnostic> {
         let place = format!("{pointer}/outputs");
         Code::Output.unless(!self.outputs.is_empty(), &place, || "a graph has at least one output".into())?;
-        let mut needed = vec![false; self.nodes.len()];
         for (name, &id) in &self.outputs {
-            let (Some(needed), Some(last)) = (needed.get_mut(id), last_use.get_mut(id)) else {
-                let message = format!("output {name:?} is node {id}, which does not exist");
-                return Err(Diagnostic::new(Code::Output, place, message));
-            };
-            (*needed, *last) = (true, usize::MAX);
+            let message = || format!("output {name:?} is node {id}, which does not exist");
+            let missing = || Diagnostic::new(Code::Output, &place, message());
+            *last_use.get_mut(id).ok_or_else(missing)? = usize::MAX;
         }
+        // The last of the nodes that lead to no output is used by none: a node that uses it comes later, so it leads to an output, and so would this one.
         for (id, node) in self.nodes.iter().enumerate().rev() {
             let needless = || format!("node {id} leads to no output");
-            let found = Code::Unused.unless(needed.get(id) == Some(&true), format!("{pointer}/nodes/{id}"), needless);
+            let found = Code::Unused.unless(last_use.get(id) != Some(&id), format!("{pointer}/nodes/{id}"), needless);
             found.map_err(|finding| finding.at_node(id, node.op.name()))?;
-            for &parent in &node.parents {
-                if let Some(needed) = needed.get_mut(parent) {
-                    *needed = true;
-                }
-            }
         }
         Ok(())
     }
@@ -232,9 +226,7 @@ impl CheckedGraph {
         for (id, node) in self.nodes().iter().enumerate() {
             live = live.saturating_add(size(id));
             most = most.max(live);
-            let mut dying: Vec<usize> = node.parents.iter().copied().filter(|&p| self.last_use(p) == id).collect();
-            dying.sort_unstable();
-            dying.dedup();
+            let dying: BTreeSet<usize> = node.parents.iter().copied().filter(|&p| self.last_use(p) == id).collect();
             live = dying.into_iter().fold(live, |live, p| live.saturating_sub(size(p)));
         }
         most
@@ -242,11 +234,8 @@ impl CheckedGraph {
 }
 
 impl Node {
-    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        let mut object = cursor.object()?;
-        let op = Op::decode(&mut object)?;
-        let node = Node { op, parents: object.decode("parents")?, shape: object.decode("shape")? };
-        object.finish().map(|()| node)
+    fn decode(node: &mut Object) -> Result<Self, Diagnostic> {
+        Ok(Node { op: Op::decode(node)?, parents: node.decode("parents")?, shape: node.decode("shape")? })
     }
 
     fn encode(&self) -> Json {

@@ -30,10 +30,7 @@ impl Exact {
         if text.len() > MAX_TEXT {
             return Err(format!("an exact number has at most {MAX_TEXT} characters"));
         }
-        let (negative, magnitude) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
+        let (negative, magnitude) = signed(text);
         let value = if let Some(hex) = magnitude.strip_prefix("0x") {
             scaled_digits(hex, 16, 'p', 2)?
         } else if let Some((numerator, denominator)) = magnitude.split_once('/') {
@@ -126,12 +123,15 @@ fn lowest(numerator: BigInt, denominator: BigInt) -> BigRational {
     BigRational::new_raw(numerator / &divisor, denominator / divisor)
 }
 
+/// Whether there is a minus sign, and what follows it.
+fn signed(text: &str) -> (bool, &str) {
+    text.strip_prefix('-').map_or((false, text), |rest| (true, rest))
+}
+
 /// A decimal exponent `[+-]digits` within [`MAX_EXPONENT`].
 fn small_integer(text: &str) -> Result<i32, String> {
-    let (negative, magnitude) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
+    let (negative, magnitude) = signed(text);
+    let magnitude = if negative { magnitude } else { magnitude.strip_prefix('+').unwrap_or(magnitude) };
     let value = digits(magnitude, 10)?;
     if value > BigInt::from(MAX_EXPONENT) {
         return Err(format!("an exponent is at most {MAX_EXPONENT} in magnitude"));

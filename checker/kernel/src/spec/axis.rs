@@ -54,15 +54,10 @@ pub(crate) fn reduced(x: &Shape, axes: &[usize], keepdims: bool, constraint: &'s
 
 /// For every position of the reduction over `axes`, row-major, the positions of `x` that it gathers, row-major.
 pub(crate) fn lines(x: &Shape, axes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
-    let strides = x.strides();
     let offsets = |gathered: bool| {
-        let axis = |offsets: Vec<usize>, axis: usize| -> Vec<usize> {
-            let (extent, stride) = (x.dimensions()[axis], strides[axis]); // axis < rank
-            let along = |offset| (0..extent).map(move |i| offset + i * stride);
-            offsets.into_iter().flat_map(along).collect()
-        };
-        (0..x.rank()).filter(|axis| axes.contains(axis) == gathered).fold(vec![0], axis)
+        let along = |axis| if axes.contains(&axis) == gathered { 0..x.dimensions()[axis] } else { 0..1 }; // axis < rank
+        product(x.dimensions(), |axis| along(axis).map(Some).collect()).into_iter().flatten()
     };
-    let (gathered, kept) = (offsets(true), offsets(false));
-    kept.into_iter().map(move |base| gathered.iter().map(|offset| base + offset).collect())
+    let gathered: Vec<usize> = offsets(true).collect();
+    offsets(false).map(move |base| gathered.iter().map(|offset| base + offset).collect())
 }

@@ -9,7 +9,6 @@
 
 use crate::context::PADDING;
 use crate::spec::prelude::*;
-use crate::spec::window::{product, unravel};
 
 attributes! {
     /// Convolution; the lists have one entry per spatial axis.
@@ -97,8 +96,8 @@ impl<V: Clone> GroupedDots<'_, V> {
         let [plane, cells, positions] = [input, kernel, output].map(|extents| extents.iter().product::<usize>());
         let terms = fan * cells;
         let patch = |position: usize| {
-            let index = unravel(position, output);
-            let row = |axis: usize| (0..kernel[axis]).map(|k| tap(axis, index[axis], k)).collect(); // an axis of the input
+            let index = self.shape.index_of(position); // in the first plane
+            let row = |axis: usize| (0..kernel[axis]).map(|k| tap(axis, index[axis + 2], k)).collect(); // an axis of the input
             let seen = product(input, row);
             (0..fan).flat_map(move |c| seen.clone().into_iter().map(move |cell| cell.map(|cell| c * plane + cell)))
         };

@@ -23,6 +23,8 @@ pub(crate) fn square<C: Context>(context: &C, x: &C::Value) -> Result<C::Value, 
 /// Declares an operation that applies a scalar function of one operand everywhere; its attributes are exact constants, bound by name.
 macro_rules! unary {
     ($(#[$meta:meta])* $name:ident $({ $($(#[$field_meta:meta])* $field:ident,)* })?, |$context:ident, $x:ident| $value:expr) => {
+        use $crate::spec::prelude::*;
+
         attributes! {
             $(#[$meta])*
             pub struct $name {
@@ -42,6 +44,8 @@ macro_rules! unary {
 /// Declares an operation without attributes that applies a scalar function of two operands of one shape everywhere.
 macro_rules! binary {
     ($(#[$meta:meta])* $name:ident, $constraint:literal, |$context:ident, $x:ident, $y:ident| $value:expr) => {
+        use $crate::spec::prelude::*;
+
         attributes! {
             $(#[$meta])*
             pub struct $name {}

@@ -2,8 +2,6 @@
 //!
 //! Value: `min(α·x + β, 1)`, then the greater of that and +0.
 
-use crate::spec::prelude::*;
-
 unary! {
     /// `max(0, min(1, alpha·x + beta))` at every position.
     HardSigmoid {

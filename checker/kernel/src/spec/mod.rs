@@ -115,7 +115,7 @@ mod prelude {
     pub(super) use super::elementwise::{equal_shapes, map, square};
     pub(super) use super::rearrange::{locate, rearrange, repeating_strides};
     pub(super) use super::reduce::{fold, mean, reduce};
-    pub(super) use super::window::{Sliding, over_windows, require_spatial, resized, spatial};
+    pub(super) use super::window::{Sliding, over_windows, product, require_spatial, resized, spatial};
     pub(super) use super::{
         Fault, Operation, Parents, Values, WRONG_PARENTS, cells, dots, elements, require, require_all, shape_of,
         wrong_parents,
@@ -171,13 +171,11 @@ macro_rules! ops {
 
             /// Decodes the keys `op` and `attributes` of a node.
             pub fn decode(node: &mut Object) -> Result<Self, Diagnostic> {
-                let keyword = node.take("op")?;
-                let pointer = keyword.pointer();
-                let keyword = keyword.string()?;
+                let (keyword, place) = node.text("op")?;
                 let mut attributes = node.optional("attributes").map_or(Ok(Object::empty(node)), |a| a.object())?;
                 let op = match keyword.as_str() {
                     $(stringify!($keyword) => Op::$variant(Attributes::decode(&mut attributes)?),)*
-                    _ => return Err(Diagnostic::new(Code::UnknownOp, pointer, format!("no operation is called {keyword:?}"))),
+                    _ => return Err(Diagnostic::new(Code::UnknownOp, place, format!("no operation is called {keyword:?}"))),
                 };
                 attributes.finish()?;
                 Ok(op)

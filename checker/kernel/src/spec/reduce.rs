@@ -26,6 +26,8 @@ pub(crate) fn fold<V: Clone>(terms: &[V], mut f: impl FnMut(&V, &V) -> Result<V,
 /// Declares a reduction over `axes` by a function of the group of values.
 macro_rules! reduction {
     ($(#[$meta:meta])* $name:ident, $constraint:literal, |$context:ident, $terms:ident| $value:expr) => {
+        use $crate::spec::prelude::*;
+
         attributes! {
             $(#[$meta])*
             pub struct $name {

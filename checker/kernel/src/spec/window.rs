@@ -112,17 +112,6 @@ pub(crate) fn resized(x: &Shape, extents: &[usize], constraint: &'static str) ->
 /// A window whose cells all fall beside a short axis, which no shape rule has seen.
 const NO_CELL: EvalError = EvalError::Undefined { function: "a pool", reason: "a window sees nothing but padding" };
 
-/// The index along every axis of a row-major position.
-pub(crate) fn unravel(mut position: usize, extents: &[usize]) -> Vec<usize> {
-    let mut index = extents.to_vec();
-    for i in index.iter_mut().rev() {
-        let extent = *i;
-        *i = position % extent;
-        position /= extent;
-    }
-    index
-}
-
 /// Row-major positions, in an input of these extents, of the product of one list of cells per axis; `None` is padding.
 pub(crate) fn product(input: &[usize], list: impl Fn(usize) -> Vec<Option<usize>>) -> Vec<Option<usize>> {
     let (mut cells, mut plane) = (vec![Some(0)], 1);
@@ -147,12 +136,12 @@ pub(crate) fn over_windows<V: Clone>(
     let mut out = Vec::with_capacity(shape.elements());
     for plane in x.data().chunks_exact(input.iter().product()) {
         for position in 0..output.iter().product() {
-            let index = unravel(position, output);
+            let index = &shape.index_of(position)[2..]; // in the first plane
             let cells = |axis: usize| list(axis, index[axis], input[axis]).into_iter().map(Some).collect(); // an axis of both
             let values = product(input, cells).into_iter().map(|cell| cell.and_then(|cell| plane.get(cell)).cloned());
             let values: Option<Vec<V>> = values.collect();
             let values = values.filter(|values| !values.is_empty());
-            out.push(f(&index, values.ok_or(NO_CELL)?)?);
+            out.push(f(index, values.ok_or(NO_CELL)?)?);
         }
     }
     Ok(out)

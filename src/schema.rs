@@ -2,10 +2,10 @@
 //!
 //! The schema describes form only. What it cannot say (digests, shapes that fit, names that match) the decoder and the graph check say.
 
-use super::json::{Json, parse};
-use crate::diagnostic::Diagnostic;
-use crate::spec::Op;
 use std::ops::RangeInclusive;
+use tl_kernel::Diagnostic;
+use tl_kernel::cert::json::{Json, parse};
+use tl_kernel::spec::Op;
 
 /// The container, without the operations.
 const CONTAINER: &str = include_str!("container.schema.json");
