@@ -42,7 +42,7 @@ impl Json {
     }
 
     /// An object of these entries.
-    pub fn object<const N: usize>(entries: [(&str, Json); N]) -> Json {
+    pub fn object<'a>(entries: impl IntoIterator<Item = (&'a str, Json)>) -> Json {
         Json::Object(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
     }
 
@@ -286,11 +286,6 @@ impl Object {
     /// An object without entries in the place of another.
     pub(crate) fn empty(place: &Object) -> Self {
         Object { entries: BTreeMap::new(), place: Rc::clone(&place.place) }
-    }
-
-    /// Where this object stands.
-    pub fn pointer(&self) -> String {
-        self.place.pointer()
     }
 
     /// The value of a required key.

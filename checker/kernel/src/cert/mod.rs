@@ -105,14 +105,9 @@ impl Document {
     pub fn bind(self, files: &BTreeMap<String, Vec<u8>>, limits: &Limits) -> Result<Certificate, Diagnostic> {
         let mut tensors = self.read_files(files, limits)?;
         let graph = self.graph.check("/model/graph", limits)?;
-        let mut fit = |given: BTreeMap<String, TensorSource>, wanted: Vec<(&str, &Shape)>, place: String| {
-            fit(given, &wanted, &place, &mut tensors)
-        };
-        let parameters = fit(self.parameters, graph.constants().collect(), "/model/parameters".into())?;
-        let cases = self.inputs.into_iter().enumerate();
-        let inputs = cases
-            .map(|(i, case)| fit(case, graph.inputs().collect(), format!("/inputs/{i}")))
-            .collect::<Result<Vec<_>, _>>()?;
+        let parameters = tensors.fit(self.parameters, graph.constants(), "/model/parameters")?;
+        let fit = |(i, case)| tensors.fit(case, graph.inputs(), &format!("/inputs/{i}"));
+        let inputs = self.inputs.into_iter().enumerate().map(fit).collect::<Result<Vec<_>, _>>()?;
         let (each, count) = (graph.work().saturating_mul(self.claim.kind.cost), inputs.len());
         Code::LimitWork.unless(each.saturating_mul(wide(count)) <= limits.work, "/inputs", || {
             format!("{count} cases at the cost of {each} multiply-adds each, the limit is {}", limits.work)
@@ -120,7 +115,7 @@ impl Document {
         let claim = self.claim.bind(&graph, inputs.len(), |outputs, place| {
             let shape_of = |&id: &usize| graph.nodes().get(id).map(|node| &node.shape);
             let wanted = graph.outputs().iter().filter_map(|(name, id)| Some((name.as_str(), shape_of(id)?)));
-            fit(outputs, wanted.collect(), place)
+            tensors.fit(outputs, wanted, &place)
         })?;
         for (path, tensors_of_file) in &tensors.tensors {
             let is_used = |name: &String| tensors.used.contains(&(path.clone(), name.clone()));
@@ -160,26 +155,28 @@ impl Document {
     }
 }
 
-/// The tensors `given`, which must be exactly those `wanted`, by name and shape.
-fn fit(
-    mut given: BTreeMap<String, TensorSource>,
-    wanted: &[(&str, &Shape)],
-    place: &str,
-    files: &mut Files,
-) -> Result<Named<u32>, Diagnostic> {
-    let mut named = Named::new();
-    for &(name, shape) in wanted {
-        let missing =
-            || Diagnostic::new(Code::TensorMissing, place, format!("the graph asks for {name:?} of shape {shape}"));
-        let tensor = given.remove(name).ok_or_else(missing)?.resolve(files)?;
-        Code::Binding.unless(tensor.shape() == shape, below(place, name), || {
-            format!("{name:?} has shape {}, the graph asks for {shape}", tensor.shape())
-        })?;
-        named.insert(name.to_string(), tensor);
-    }
-    match given.keys().next() {
-        None => Ok(named),
-        Some(name) => Err(Diagnostic::new(Code::Unused, place, format!("the graph has nothing called {name:?}"))),
+impl Files {
+    /// The tensors `given`, which must be exactly those `wanted`, by name and shape.
+    fn fit<'a>(
+        &mut self,
+        mut given: BTreeMap<String, TensorSource>,
+        wanted: impl Iterator<Item = (&'a str, &'a Shape)>,
+        place: &str,
+    ) -> Result<Named<u32>, Diagnostic> {
+        let mut named = Named::new();
+        for (name, shape) in wanted {
+            let message = || format!("the graph asks for {name:?} of shape {shape}");
+            let missing = || Diagnostic::new(Code::TensorMissing, place, message());
+            let tensor = given.remove(name).ok_or_else(missing)?.resolve(self)?;
+            Code::Binding.unless(tensor.shape() == shape, below(place, name), || {
+                format!("{name:?} has shape {}, the graph asks for {shape}", tensor.shape())
+            })?;
+            named.insert(name.to_string(), tensor);
+        }
+        match given.keys().next() {
+            None => Ok(named),
+            Some(name) => Err(Diagnostic::new(Code::Unused, place, format!("the graph has nothing called {name:?}"))),
+        }
     }
 }
 

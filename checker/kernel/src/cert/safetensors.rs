@@ -45,9 +45,8 @@ pub(crate) fn read(bytes: &[u8], pointer: &str, limits: &Limits) -> Result<BTree
         }
         end = stop;
         let data = data.get(start..stop).ok_or_else(|| fault(format!("the data of {name:?} is cut off")))?;
-        if dtype != "F32" {
-            return Err(fault(format!("{name:?} is of type {dtype}, only F32 is supported")));
-        }
+        let message = || format!("{name:?} is of type {dtype}, only F32 is supported");
+        Code::TensorFile.unless(dtype == "F32", pointer, message)?;
         let words = data.chunks_exact(4).map(|word| word.iter().rev().fold(0, |n, &byte| n << 8 | u32::from(byte)));
         let tensor = Tensor::new(shape, words.collect()).filter(|_| data.len().is_multiple_of(4));
         let tensor = tensor.ok_or_else(|| fault(format!("the data of {name:?} does not fill its shape")))?;

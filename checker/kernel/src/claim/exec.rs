@@ -55,15 +55,13 @@ impl Execution {
         let node = |(id, schedule): (&usize, &Schedule)| {
             Json::object([("node", id.encode()), ("schedule", schedule.encode())])
         };
-        let mut entries = vec![
-            ("rounding".to_string(), self.environment.rounding.encode()),
-            ("nan".to_string(), self.environment.nan.encode()),
-            ("schedule".to_string(), self.schedule.encode()),
+        let entries = [
+            ("rounding", self.environment.rounding.encode()),
+            ("nan", self.environment.nan.encode()),
+            ("schedule", self.schedule.encode()),
+            ("nodes", Json::Array(self.nodes.iter().map(node).collect())),
         ];
-        if !self.nodes.is_empty() {
-            entries.push(("nodes".to_string(), Json::Array(self.nodes.iter().map(node).collect())));
-        }
-        Json::Object(entries)
+        Json::object(entries.into_iter().take(if self.nodes.is_empty() { 3 } else { 4 }))
     }
 
     fn context(&self, schedule: &Schedule) -> Binary32 {
@@ -84,8 +82,7 @@ impl Rule for Execution {
     fn decide(&self, case: &Case, _: &Limits) -> Result<Facts, Diagnostic> {
         let Case { certificate, inputs, .. } = case;
         let common = self.context(&self.schedule);
-        let own = self.nodes.iter().map(|(&id, schedule)| (id, self.context(schedule)));
-        let own: BTreeMap<usize, Binary32> = own.collect();
+        let own: BTreeMap<_, _> = self.nodes.iter().map(|(&id, schedule)| (id, self.context(schedule))).collect();
         let context = |id: usize| own.get(&id).unwrap_or(&common);
         let executed = evaluate(&certificate.graph, context, &certificate.parameters, inputs, |_, _| ());
         let executed = executed.map_err(|located| {

@@ -16,7 +16,7 @@ use crate::ir::{CheckedGraph, Tensor};
 use crate::limits::Limits;
 use crate::number::Dyadic;
 use crate::number::decimal::decimal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use exec::Execution;
@@ -209,21 +209,19 @@ impl Accepted {
 
 /// The verdict that follows from the results on all obligations, in any order.
 pub fn conclude(certificate: &Certificate, results: Vec<Result<Discharged<'_>, Diagnostic>>) -> Verdict {
-    let mut holds = vec![false; certificate.cases()];
-    let (mut findings, mut facts) = (Vec::new(), Vec::new());
+    let (mut held, mut findings, mut facts) = (BTreeSet::new(), Vec::new(), Vec::new());
     for result in results {
         match result {
             Ok(evidence) if std::ptr::eq(evidence.certificate, certificate) => {
-                if let Some(holds) = holds.get_mut(evidence.case) {
-                    *holds = true;
-                }
+                held.insert(evidence.case);
                 facts.extend(evidence.facts);
             }
             Ok(_) => findings.push(Diagnostic::new(Code::Internal, "", "evidence about another certificate")),
             Err(finding) => findings.push(finding),
         }
     }
-    if findings.is_empty() && holds.iter().all(|&holds| holds) && !holds.is_empty() {
+    let cases = certificate.cases();
+    if findings.is_empty() && (0..cases).all(|case| held.contains(&case)) && cases > 0 {
         let sentence = certificate.claim.rule.sentence(certificate);
         return Verdict::Accepted(Accepted { sentence, facts });
     }

@@ -80,8 +80,19 @@ fn only_at(function: &'static str, x: &Number, point: i64, value: i64) -> Result
     if there { Ok(Number::Dyadic(Dyadic::integer(value))) } else { Err(EvalError::NotRational { function }) }
 }
 
+/// Functions that are rational at zero only, and their values there.
+macro_rules! rational_at_zero {
+    ($($function:ident is $value:literal;)*) => {
+        $(fn $function(&self, x: &Number) -> Result<Number, EvalError> {
+            only_at(stringify!($function), x, 0, $value)
+        })*
+    };
+}
+
 impl Context for Rational {
     type Value = Number;
+
+    rational_at_zero! { exp is 1; expm1 is 0; tanh is 0; erf is 0; sin is 0; cos is 1; }
 
     fn datum(&self, word: u32) -> Result<Number, EvalError> {
         Dyadic::from_binary32(word).map(Number::Dyadic).ok_or(EvalError::NotFinite { word })
@@ -162,14 +173,6 @@ impl Context for Rational {
         self.div(&self.integer(1)?, &self.sqrt(x)?)
     }
 
-    fn exp(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("exp", x, 0, 1)
-    }
-
-    fn expm1(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("expm1", x, 0, 0)
-    }
-
     fn log(&self, x: &Number) -> Result<Number, EvalError> {
         if !Number::Dyadic(Dyadic::zero()).less_than(x) {
             return Err(EvalError::Undefined { function: "log", reason: "the argument is not positive" });
@@ -198,21 +201,5 @@ impl Context for Rational {
         let exponent = i32::try_from(y.numer()).map_err(|_| TOO_LARGE)?;
         within(u64::try_from(size).map_err(|_| TOO_LARGE)?)?;
         Ok(Number::Fraction(num_traits::Pow::pow(base, exponent)))
-    }
-
-    fn tanh(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("tanh", x, 0, 0)
-    }
-
-    fn erf(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("erf", x, 0, 0)
-    }
-
-    fn sin(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("sin", x, 0, 0)
-    }
-
-    fn cos(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("cos", x, 0, 1)
     }
 }

@@ -4,7 +4,6 @@
 //! (evaluation); with `batch` they are those of each channel of x: mean = Σx / n, var = Σ(x − mean)² / n, the biased one (training).
 //! Shapes: x [N, C, ..], the others [C] → the shape of x. Constraints: batch_norm_c1 … batch_norm_c4 (`spec-tests/ops/batch_norm.md`).
 
-use crate::spec::normalise::{normalised, require_epsilon, statistics};
 use crate::spec::prelude::*;
 
 keywords! {

@@ -89,10 +89,9 @@ impl<V: Clone> GroupedDots<'_, V> {
         tap: impl Fn(usize, usize, usize) -> Option<usize>,
     ) -> Values<C> {
         let (input, output, kernel) = (spatial(self.x.shape()), spatial(self.shape), self.kernel);
-        let channels = |shape: &Shape| shape.dimensions().get(1)?.checked_div(self.groups);
-        let (Some(fan), Some(outputs)) = (channels(self.x.shape()), channels(self.shape)) else {
-            return Err(WRONG_PARENTS);
-        };
+        let per_group = |shape: &Shape| shape.dimensions().get(1)?.checked_div(self.groups);
+        let fan = per_group(self.x.shape()).ok_or(WRONG_PARENTS)?;
+        let outputs = per_group(self.shape).ok_or(WRONG_PARENTS)?;
         let [plane, cells, positions] = [input, kernel, output].map(|extents| extents.iter().product::<usize>());
         let terms = fan * cells;
         let patch = |position: usize| {

@@ -4,7 +4,6 @@
 //! channels; the order of operations is that of `normalise`. Shapes: x [N, C, ..], weight and bias [C] (may be absent) → the shape of x.
 //! Constraints: group_norm_c1 … group_norm_c4 (`spec-tests/ops/group_norm.md`).
 
-use crate::spec::normalise::{Normalise, require_epsilon};
 use crate::spec::prelude::*;
 
 attributes! {
@@ -31,20 +30,8 @@ impl Operation for GroupNorm {
     }
 
     fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, affine: Parents<C>, _: &Shape) -> Values<C> {
-        grouped(context, x, affine, Some(self.groups), &self.epsilon)
+        let (_, channels, plane) = around(x.shape(), 1).ok_or(WRONG_PARENTS)?;
+        let length = (channels * plane).checked_div(self.groups).filter(|&length| length > 0).ok_or(WRONG_PARENTS)?;
+        normalise(context, x, affine, length, true, &self.epsilon, |position| position / plane % channels)
     }
-}
-
-/// Normalises each sample's groups of channels; without a number of groups each channel is one.
-pub(crate) fn grouped<C: Context>(
-    context: &C,
-    x: &Tensor<C::Value>,
-    affine: Parents<C>,
-    groups: Option<usize>,
-    epsilon: &Exact,
-) -> Values<C> {
-    let (_, channels, plane) = around(x.shape(), 1).ok_or(WRONG_PARENTS)?;
-    let length = (channels * plane).checked_div(groups.unwrap_or(channels)).filter(|&length| length > 0);
-    let normalise = Normalise { length: length.ok_or(WRONG_PARENTS)?, epsilon, centred: true };
-    normalise.value(context, x, affine, |position| position / plane % channels)
 }

@@ -4,8 +4,6 @@
 //! with as many groups as channels. Shapes: x [N, C, spatial..], weight and bias [C] (may be absent) → the shape of x.
 //! Constraints: instance_norm_c1 … instance_norm_c3 (`spec-tests/ops/instance_norm.md`).
 
-use crate::spec::group_norm::grouped;
-use crate::spec::normalise::require_epsilon;
 use crate::spec::prelude::*;
 
 attributes! {
@@ -27,6 +25,7 @@ impl Operation for InstanceNorm {
     }
 
     fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, affine: Parents<C>, _: &Shape) -> Values<C> {
-        grouped(context, x, affine, None, &self.epsilon)
+        let (_, channels, plane) = around(x.shape(), 1).ok_or(WRONG_PARENTS)?;
+        normalise(context, x, affine, plane, true, &self.epsilon, |position| position / plane % channels)
     }
 }

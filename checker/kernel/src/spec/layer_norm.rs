@@ -4,7 +4,6 @@
 //! `normalise`. Shapes: x, weight and bias [the dimensions from `axis` on] (may be absent) → the shape of x.
 //! Constraints: layer_norm_c1 … layer_norm_c3 (`spec-tests/ops/layer_norm.md`).
 
-use crate::spec::normalise::{Normalise, require_epsilon};
 use crate::spec::prelude::*;
 
 attributes! {
@@ -27,7 +26,6 @@ impl Operation for LayerNorm {
 
     fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, affine: Parents<C>, _: &Shape) -> Values<C> {
         let length = x.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
-        let normalise = Normalise { length, epsilon: &self.epsilon, centred: true };
-        normalise.value(context, x, affine, |position| position % length)
+        normalise(context, x, affine, length, true, &self.epsilon, |position| position % length)
     }
 }

@@ -72,8 +72,7 @@ pub type Values<C> = Result<Vec<<C as Context>::Value>, EvalError>;
 /// The meaning of an operation with given attributes. `x` is its first parent; with the `others` there are as many as the table says.
 pub trait Operation: Attributes {
     /// The shape of the result, or the constraint that the parents' shapes break; that of `x` unless the operation says otherwise.
-    fn shape(&self, x: &Shape, others: &[&Shape]) -> Result<Shape, Fault> {
-        let _ = others;
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
         Ok(x.clone())
     }
 
@@ -113,6 +112,7 @@ pub(crate) fn wrong_parents() -> Fault {
 mod prelude {
     pub(super) use super::axis::{along, around, at, lines, reduced, require_axis};
     pub(super) use super::elementwise::{equal_shapes, map, square};
+    pub(super) use super::normalise::{normalise, normalised, require_epsilon, statistics};
     pub(super) use super::rearrange::{locate, rearrange, repeating_strides};
     pub(super) use super::reduce::{fold, mean, reduce};
     pub(super) use super::window::{Sliding, over_windows, product, require_spatial, resized, spatial};
@@ -184,11 +184,9 @@ macro_rules! ops {
             /// The keys `op` and (where there are any) `attributes` of a node.
             pub fn encode(&self) -> Vec<(String, Json)> {
                 let attributes = match self { $(Op::$variant(op) => op.encode(),)* };
-                let mut entries = vec![("op".to_string(), Json::string(self.name()))];
-                if !attributes.is_empty() {
-                    entries.push(("attributes".to_string(), Json::Object(attributes)));
-                }
-                entries
+                let attributes = Some(attributes).filter(|attributes| !attributes.is_empty()).map(Json::Object);
+                let entries = [("op", Some(Json::string(self.name()))), ("attributes", attributes)];
+                entries.into_iter().filter_map(|(key, value)| Some((key.to_string(), value?))).collect()
             }
 
             /// Per operation: keyword, parents, names and JSON Schemas of the attributes.

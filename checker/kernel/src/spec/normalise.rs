@@ -48,33 +48,22 @@ pub(crate) fn normalised<C: Context>(
         if let Some(weight) = affine.next() {
             y = context.mul(&y, weight?)?;
         }
-        affine.next().map_or(Ok(y.clone()), |bias| context.add(&y, bias?))
+        affine.next().map_or_else(|| Ok(y.clone()), |bias| context.add(&y, bias?))
     };
     x.data().iter().enumerate().map(value).collect()
 }
 
-/// How the lines of a tensor are normalised when they are neighbouring values.
-pub(crate) struct Normalise<'a> {
-    /// Number of neighbouring values that make a line, at least 1.
-    pub(crate) length: usize,
-    /// ε, inside the root.
-    pub(crate) epsilon: &'a Exact,
-    /// Whether the mean is taken off.
-    pub(crate) centred: bool,
-}
-
-impl Normalise<'_> {
-    /// [`normalised`] values of x, the weight and the bias those at `parameter(position)`.
-    pub(crate) fn value<C: Context>(
-        &self,
-        context: &C,
-        x: &Tensor<C::Value>,
-        affine: Parents<C>,
-        parameter: impl Fn(usize) -> usize,
-    ) -> Values<C> {
-        let epsilon = context.constant(self.epsilon)?;
-        let lines = x.data().chunks_exact(self.length);
-        let lines: Result<Vec<_>, _> = lines.map(|line| statistics(context, line, self.centred, &epsilon)).collect();
-        normalised(context, x, affine, &lines?, |position| (position / self.length, parameter(position)))
-    }
+/// [`normalised`] values of x, where neighbours, `length` ≥ 1 of them, make a line; the weight and the bias are those at `parameter(position)`.
+pub(crate) fn normalise<C: Context>(
+    context: &C,
+    x: &Tensor<C::Value>,
+    affine: Parents<C>,
+    length: usize,
+    centred: bool,
+    epsilon: &Exact,
+    parameter: impl Fn(usize) -> usize,
+) -> Values<C> {
+    let epsilon = context.constant(epsilon)?;
+    let lines = x.data().chunks_exact(length).map(|line| statistics(context, line, centred, &epsilon));
+    normalised(context, x, affine, &lines.collect::<Result<Vec<_>, _>>()?, |at| (at / length, parameter(at)))
 }

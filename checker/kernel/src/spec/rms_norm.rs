@@ -4,7 +4,6 @@
 //! Shapes: x, weight [the dimensions from `axis` on] (may be absent) → the shape of x.
 //! Constraints: rms_norm_c1 … rms_norm_c3 (`spec-tests/ops/rms_norm.md`).
 
-use crate::spec::normalise::{Normalise, require_epsilon};
 use crate::spec::prelude::*;
 
 attributes! {
@@ -27,7 +26,6 @@ impl Operation for RmsNorm {
 
     fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, affine: Parents<C>, _: &Shape) -> Values<C> {
         let length = x.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
-        let normalise = Normalise { length, epsilon: &self.epsilon, centred: false };
-        normalise.value(context, x, affine, |position| position % length)
+        normalise(context, x, affine, length, false, &self.epsilon, |position| position % length)
     }
 }
