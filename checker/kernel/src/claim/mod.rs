@@ -2,6 +2,9 @@
 //!
 //! A claim about several inputs is as many [`Obligation`]s, independent of one another. [`discharge`] decides one of them; the evidence that
 //! it returns can be built nowhere else. [`conclude`] accepts only when it is shown evidence for every obligation of the certificate.
+//!
+//! A kind is a type that implements `Rule` in a file of its own and a row of `KINDS`; cases, recorded outputs and findings about their elements are
+//! the same for all and stand here.
 
 mod exec;
 mod forward;

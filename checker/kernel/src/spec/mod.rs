@@ -1,7 +1,11 @@
 //! The specification: one file an operation, its shape rule and its value, each written once over a [`Context`].
 //!
 //! The table at the end of this page is the vocabulary. A row names the keyword in certificates, the file, the type that holds
-//! the attributes, and the number of parents. The numbered constraints of every operation stand in `spec-tests/ops/KEYWORD.md`.
+//! the attributes, the number of parents, and the cost of one step of [`Operation::work`], which is measured, rounded up, and takes part in no
+//! verdict but TL0304. The numbered constraints of every operation stand in `spec-tests/ops/KEYWORD.md`.
+//!
+//! Operations of a family share its form or its rule: `elementwise`, `reduce`, `window`, `normalise`, `rearrange` and `axis` hold what they have in
+//! common. The forms (`unary!`, `binary!`, `reduction!`) bring the prelude, so that a file that needs no more states its function only.
 
 use crate::cert::json::{Json, Object};
 use crate::context::{Context, EvalError};

@@ -1,7 +1,8 @@
-//! What layer_norm, rms_norm, group_norm and instance_norm share: normalising the lines of a tensor, then scaling and moving each value.
+//! What the normalisations share: normalising the lines of a tensor, then scaling and moving each value.
 //!
 //! Over a line x_1 … x_n: μ = (Σ x_i)/n, d_i = x_i − μ, σ² = (Σ |d_i|·|d_i|)/n (biased), r = 1/√(σ² + ε) as one function, and
-//! y_i = (d_i · r) · weight + bias, in this order of operations. Without centring (rms_norm) d_i = x_i.
+//! y_i = (d_i · r) · weight + bias, in this order of operations. Without centring (rms_norm) d_i = x_i; batch_norm may be given
+//! μ and σ².
 
 use crate::spec::prelude::*;
 
