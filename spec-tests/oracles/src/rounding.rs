@@ -100,7 +100,7 @@ pub fn of_binary64(wide: f64, surely_inexact: bool, mode: RoundingMode) -> Optio
     let bits = wide.to_bits();
     let magnitude = bits & (u64::MAX >> 1);
     let rest = magnitude & (2 * HALF - 1);
-    let normal = (1023 - 125) << 52 <= magnitude && magnitude < (1023 + 127) << 52;
+    let normal = ((1023 - 125) << 52..(1023 + 127) << 52).contains(&magnitude);
     let away = |boundary: u64| rest.abs_diff(boundary) > ALLOWED;
     if normal && away(0) && away(HALF) && away(2 * HALF) {
         let negative = wide.is_sign_negative();
