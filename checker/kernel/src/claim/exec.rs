@@ -63,10 +63,6 @@ impl Execution {
         ];
         Json::object(entries.into_iter().take(if self.nodes.is_empty() { 3 } else { 4 }))
     }
-
-    fn context(&self, schedule: &Schedule) -> Binary32 {
-        Binary32::new(self.environment, schedule.clone())
-    }
 }
 
 impl Rule for Execution {
@@ -81,8 +77,9 @@ impl Rule for Execution {
 
     fn decide(&self, case: &Case, _: &Limits) -> Result<Facts, Diagnostic> {
         let Case { certificate, inputs, .. } = case;
-        let common = self.context(&self.schedule);
-        let own: BTreeMap<_, _> = self.nodes.iter().map(|(&id, schedule)| (id, self.context(schedule))).collect();
+        let reading = |schedule: &Schedule| Binary32::new(self.environment, schedule.clone());
+        let common = reading(&self.schedule);
+        let own: BTreeMap<_, _> = self.nodes.iter().map(|(&id, schedule)| (id, reading(schedule))).collect();
         let context = |id: usize| own.get(&id).unwrap_or(&common);
         let executed = evaluate(&certificate.graph, context, &certificate.parameters, inputs, |_, _| ());
         let executed = executed.map_err(|located| {
