@@ -118,8 +118,7 @@ impl Tolerance {
 
     /// The tolerance with a common denominator: `allowed(m) = (a + r·m) / d` with integers a, r, d.
     fn scaled(&self) -> Scaled {
-        let abs = self.slack.rational() * self.abs.rational();
-        let rel = self.slack.rational() * self.rel.rational();
+        let [abs, rel] = [&self.abs, &self.rel].map(|part| self.slack.rational() * part.rational());
         let integer = |n| Dyadic::new(n, 0);
         Scaled {
             abs: integer(abs.numer() * rel.denom()),

@@ -205,9 +205,11 @@ pub trait Context {
         let mut out = Vec::with_capacity(left.rows() * right.rows());
         for i in 0..left.rows() {
             for j in 0..right.rows() {
-                let pair = |t| (left.term(i, t).unwrap_or(&zero), right.term(j, t).unwrap_or(&zero));
-                let products = (0..left.terms()).map(pair).map(|(x, y)| self.mul(x, y));
-                let mut terms = products.collect::<Result<Vec<_>, _>>()?;
+                let mut terms = Vec::with_capacity(left.terms() + 1);
+                for t in 0..left.terms() {
+                    let (x, y) = (left.term(i, t).unwrap_or(&zero), right.term(j, t).unwrap_or(&zero));
+                    terms.push(self.mul(x, y)?);
+                }
                 terms.extend(bias.and_then(|bias| bias.get(j)).cloned());
                 out.push(self.sum(&terms)?);
             }
