@@ -8,6 +8,8 @@ use tl_kernel::context::{Context, Rows};
 
 const ONE: u32 = 0x3f80_0000;
 const MINUS: u32 = 0x8000_0000;
+/// Meets a zero in the tables below.
+const INFINITY: u32 = 0x7f80_0000;
 /// 1 + 2^-12: its square 1 + 2^-11 + 2^-24 is a tie.
 const TIE: u32 = 0x3f80_0800;
 
@@ -54,9 +56,16 @@ fn together(reading: &Binary32, left: &[u32], right: &[u32], bias: Option<&[u32]
 fn lockstep_changes_no_word() {
     let mut state = 0x5eed_0000_0000_0d07;
     // (least exponent field and number of fields) of both sides: around 1; wide; products at the subnormal threshold; below it; at the
-    // overflow threshold; anything, with subnormal words, infinities and NaN
-    let classes =
-        [(124, 4, 124, 4), (87, 80, 87, 80), (55, 20, 50, 20), (20, 60, 20, 60), (188, 4, 188, 4), (0, 256, 0, 256)];
+    // overflow threshold; anything, with subnormal words; many infinities and NaN
+    let classes = [
+        (124, 4, 124, 4),
+        (87, 80, 87, 80),
+        (55, 20, 50, 20),
+        (20, 60, 20, 60),
+        (188, 4, 188, 4),
+        (0, 256, 0, 256),
+        (249, 7, 0, 4),
+    ];
     for (a, b, c, d) in classes {
         for zeros in [3, 1000] {
             for order in orders() {
@@ -102,11 +111,19 @@ fn carries_cancellation_and_thresholds_are_those_of_words() {
         (Order::Sequential, vec![0x0d80_0000, TIE], 0x3f80_1001),
         (Order::Sequential, vec![0x8d80_0000, TIE], 0x3f80_1000),
         (Order::Sequential, vec![0, TIE], 0x3f80_1000),
+        // 0 · ∞ is not forgotten
+        (Order::Sequential, vec![INFINITY, ONE], 0x7fc0_0000),
+        (Order::Sequential, vec![ONE, MINUS | ONE, INFINITY, ONE], 0x7fc0_0000),
         // beyond 2^127 on the way, beyond the greatest word, and back
         (Order::Sequential, vec![0x7f00_0000, 0x7e80_0000, 0xff00_0000], 0x7e80_0000),
         (Order::Sequential, vec![0x7f7f_ffff, 0x7380_0000, 0xff7f_ffff], 0x7f80_0000),
     ] {
-        let left: Vec<u32> = row.iter().map(|&x| if x == TIE { TIE } else { ONE }).collect();
+        let left = |&x: &u32| match x {
+            TIE => TIE,
+            INFINITY => 0,
+            _ => ONE,
+        };
+        let left: Vec<u32> = row.iter().map(left).collect();
         let rows: Vec<u32> = (0..16).flat_map(|_| row.clone()).collect();
         assert_eq!(together(&fused(order), &left, &rows, None), [expected; 16], "{row:x?}");
     }

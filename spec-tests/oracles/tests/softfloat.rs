@@ -36,7 +36,7 @@ const SPECIAL: [u64; 14] = [
 /// A fraction of 23 bits; every other one has few ones, or few zeros.
 fn fraction(random: &mut Random) -> u64 {
     let bits = random.bits();
-    let sparse = (1 << (bits >> 8) % 24) ^ (1 << (bits >> 16) % 24) ^ ((bits >> 24) % 4);
+    let sparse = (1 << ((bits >> 8) % 24)) ^ (1 << ((bits >> 16) % 24)) ^ ((bits >> 24) % 4);
     let fraction = match bits % 4 {
         0 => sparse,
         1 => !sparse,
@@ -60,11 +60,11 @@ fn words(random: &mut Random) -> [u64; 3] {
         2 => [x, y, z] = [0; 3].map(|_| 125 + random.below(4)).map(|field| with_field(random, field)),
         // a product or quotient, and an addend, at the thresholds of underflow …
         3 | 4 => {
-            let near = 1 + random.below(27) * random.below(2);
+            let (field, below) = (2 + random.below(100), random.below(27) * random.below(2));
             x = with_field(random, field);
-            let other =
-                if class == 3 { (127 + near).saturating_sub(field) } else { (field + 127).saturating_sub(near) };
-            y = with_field(random, other + random.below(3));
+            let other = if class == 3 { (128 - below).saturating_sub(field) } else { field + 125 + below };
+            let other = other + random.below(3);
+            y = with_field(random, other);
             let third = random.below(30);
             z = with_field(random, third);
         }
@@ -72,7 +72,8 @@ fn words(random: &mut Random) -> [u64; 3] {
         5 | 6 => {
             x = with_field(random, field);
             let other = if class == 5 { 380 - field } else { field.saturating_sub(127) };
-            y = with_field(random, other + random.below(4));
+            let other = other + random.below(4);
+            y = with_field(random, other);
             let third = 254 - random.below(30);
             z = with_field(random, third);
         }

@@ -95,9 +95,10 @@ impl Numbers {
             let (by, and_by) = (shift(self.exponent[k]), shift(other.exponent[k]));
             let cut = a.wrapping_shl(by.wrapping_neg()) | b.wrapping_shl(and_by.wrapping_neg()); // by 64 − shift
             let total = a.wrapping_shr(by).wrapping_add(b.wrapping_shr(and_by)) | i64::from(cut != 0);
-            // The greater of |total| and |total| − 1 of the two signs has this many zeros but two before it; 2^62 is left where it is.
+            // To place 61; 2^62 stays where it is, and −2^k, whose complement has a bit less, goes to −2^62.
             let zeros = i64::from((total ^ (total >> 63)).leading_zeros()).wrapping_sub(2).max(0);
-            let up = if total == 0 { i64::MAX } else { zeros }.min(exponent.wrapping_sub(LEAST));
+            // Zero gets the exponent `LEAST`, but 0 · ∞ stays `BEYOND`.
+            let up = if total == 0 { 1 << 20 } else { zeros }.min(exponent.wrapping_sub(LEAST));
             let leading = total.wrapping_shl(up as u32); // 0 … 62, unless the total is zero
             let half = (1i64 << 37).wrapping_sub(1).wrapping_add((leading >> 38) & 1); // a tie goes up if the last place is odd
             let exponent = exponent.wrapping_sub(up);
