@@ -15,7 +15,7 @@ use rug::ops::Pow;
 use rug::{Assign, Float};
 use tl_kernel::context::real::{Ball, Mag, Real};
 use tl_kernel::context::{Context, EvalError, Rows};
-use tl_kernel::number::{Dyadic, Exact, dyadic::EXPONENT_LIMIT};
+use tl_kernel::number::{Direction, Dyadic, Exact, dyadic::EXPONENT_LIMIT};
 use tl_oracles::mpfr::{bracket, contains, erf_bracket, erfc_bracket, from_dyadic, to_dyadic, top, widen_range};
 use tl_spec_tests::Tally;
 
@@ -267,6 +267,25 @@ fn show(ball: &Ball) -> String {
     format!("{} ± {}", hex(ball.mid()), hex(&ball.rad()))
 }
 
+/// An argument next to `x` whose value lies within about `2^−p/2` units of a midpoint between two numbers of `p` bits, by a step of the secant
+/// method. There the rounding of the result is of no help: a bound of the errors before it that is too small shows.
+fn midpoint(function: &Function, x: &Dyadic, y: &Dyadic, p: u64) -> Option<Dyadic> {
+    let (a, b, precision) = (from_dyadic(x), from_dyadic(y), 2 * p as u32 + 64);
+    let step = from_dyadic(&x.scaled(-(p.cast_signed() / 2)));
+    let value = (function.mpfr)(precision, &a, &b).0;
+    let next = (function.mpfr)(precision, &Float::with_val(precision.max(a.prec()), &a + &step), &b).0;
+    let slope = Float::with_val(precision, &next - &value) / &step;
+    if !slope.is_normal() || !value.is_normal() || x.bits() > 2 * p {
+        return None;
+    }
+    let (least, exact) = to_dyadic(&value).round(p, Direction::Zero);
+    let half = Dyadic::power_of_two(least.exponent() - 1);
+    let target = if least.is_negative() { least.sub(&half) } else { least.add(&half) };
+    let correction = Float::with_val(precision, from_dyadic(&target) - value) / slope;
+    let (moved, _) = x.add_rounded(&to_dyadic(&correction), 2 * p, Direction::Nearest);
+    (!exact && correction.abs() <= step.abs()).then_some(moved)
+}
+
 /// What is wrong with the result at an exact argument, or its radius in units.
 fn judge(function: &Function, real: &Real, x: &Dyadic, y: &Dyadic) -> Result<f64, String> {
     let p = real.precision();
@@ -408,6 +427,8 @@ fn run(function: &Function) {
         }
         let [x, y] = arguments(function.name, random, real.precision());
         let [x, y] = [x, y].map(|x| if x.in_range() { x } else { x.scaled(-x.exponent()) });
+        let moved = if random.one_in(3) { midpoint(function, &x, &y, real.precision()) } else { None };
+        let x = moved.filter(Dyadic::in_range).unwrap_or(x);
         exact(&x, &y, tally);
         if i % 4 == 0 {
             let verdict = judge_ball(function, real, random, &x, &y);
