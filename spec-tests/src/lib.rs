@@ -51,6 +51,22 @@ pub fn lines(suite: &str, path: &str) -> Option<Vec<String>> {
     Some(text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect())
 }
 
+/// SplitMix64 (Steele, Lea, Flood 2014): random operands from a listed seed.
+#[derive(Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next 64 bits.
+    #[expect(clippy::should_implement_trait, reason = "an endless source, of which nobody asks for more than the next")]
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
 /// Counts of one suite; a failure is kept with its operands.
 #[derive(Debug, Default)]
 pub struct Tally {

@@ -8,7 +8,7 @@ use tl_kernel::context::binary32::compare::{Comparison, compare};
 use tl_kernel::context::binary32::schedule::{Accumulate, BiasPosition, Combine, Order, Schedule, Start};
 use tl_kernel::context::binary32::word::is_nan;
 use tl_kernel::context::binary32::{Environment, convert};
-use tl_spec_tests::Tally;
+use tl_spec_tests::{Random, Tally};
 
 const SEED: u64 = 0x5eed_0000_0000_0032;
 const CASES: usize = 500_000;
@@ -31,26 +31,13 @@ const SPECIAL: [u32; 16] = [
     0xffc1_2345,
 ];
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn word(&mut self) -> u32 {
-        let bits = self.next();
-        let word = (bits >> 32) as u32;
-        match bits % 8 {
-            0 => SPECIAL[(bits >> 8) as usize % SPECIAL.len()],
-            1..5 => (word & 0x80ff_ffff) | 0x3f00_0000, // exponents −1 and 0
-            _ => word,
-        }
+fn word(random: &mut Random) -> u32 {
+    let bits = random.next();
+    let word = (bits >> 32) as u32;
+    match bits % 8 {
+        0 => SPECIAL[(bits >> 8) as usize % SPECIAL.len()],
+        1..5 => (word & 0x80ff_ffff) | 0x3f00_0000, // exponents −1 and 0
+        _ => word,
     }
 }
 
@@ -63,7 +50,7 @@ fn the_model_computes_what_the_processor_computes() {
     let env = Environment::default();
     let (mut random, mut tally) = (Random(SEED), Tally::default());
     for _ in 0..CASES {
-        let (x, y, z) = (random.word(), random.word(), random.word());
+        let [x, y, z] = [(); 3].map(|()| word(&mut random));
         let (a, b, c) = (f32::from_bits(x), f32::from_bits(y), f32::from_bits(z));
         for (name, model, hardware) in [
             ("add", add(x, y, env), a + b),

@@ -17,7 +17,7 @@ use tl_kernel::context::real::{Ball, Mag, Real};
 use tl_kernel::context::{Context, EvalError, Rows};
 use tl_kernel::number::{Direction, Dyadic, Exact, dyadic::EXPONENT_LIMIT};
 use tl_oracles::mpfr::{bracket, contains, erf_bracket, erfc_bracket, from_dyadic, to_dyadic, top, widen_range};
-use tl_spec_tests::Tally;
+use tl_spec_tests::{Random, Tally};
 
 /// Precisions, and how many cases each has in a run that does not say.
 const CASES: [(u64, u64); 5] = [(64, 4000), (128, 4000), (256, 2000), (1024, 500), (4096, 100)];
@@ -27,16 +27,12 @@ const UNITS: f64 = 4.0;
 /// Radii below 2^this and the precision are not asked for: a result whose last bit is below `2^−EXPONENT_LIMIT` is not told apart from zero.
 const SMALLEST: i64 = 2 - EXPONENT_LIMIT;
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
+/// Random numbers of the shapes that arithmetic finds hard.
+struct Numbers(Random);
 
-impl Random {
+impl Numbers {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next()
     }
 
     /// A number in `from ..= to`.
@@ -134,7 +130,7 @@ fn ln2(precision: u32) -> Float {
 }
 
 /// Arguments of a function at precision `p`: half of them from the region that is special to it.
-fn arguments(function: &str, random: &mut Random, p: u64) -> [Dyadic; 2] {
+fn arguments(function: &str, random: &mut Numbers, p: u64) -> [Dyadic; 2] {
     let (x, y) = (random.any(p), random.any(p));
     let half_pi = |n: u32| pi(n) / 2u32;
     let width = random.width(p);
@@ -221,7 +217,7 @@ fn arguments(function: &str, random: &mut Random, p: u64) -> [Dyadic; 2] {
 }
 
 /// Bases and exponents of powers: exact ones, bases near 1 with large exponents, roots, results near the ends of the range.
-fn powers(random: &mut Random, p: u64) -> [Dyadic; 2] {
+fn powers(random: &mut Numbers, p: u64) -> [Dyadic; 2] {
     let bits = random.width(p);
     let k = random.range(1, p.cast_signed() + 40);
     match random.next() % 9 {
@@ -319,7 +315,7 @@ fn judge(function: &Function, real: &Real, x: &Dyadic, y: &Dyadic) -> Result<f64
 }
 
 /// A ball around `x`, from a narrow to a wide one, and points of it.
-fn ball_around(random: &mut Random, x: &Dyadic, p: u64) -> (Ball, Vec<Dyadic>) {
+fn ball_around(random: &mut Numbers, x: &Dyadic, p: u64) -> (Ball, Vec<Dyadic>) {
     let half = p.cast_signed() / 2;
     let distance = random.pick(&[2 * half, half, 40, 20, 12, 11, 10, 9, 4, 2, 1, 0, -1]);
     let top = if random.one_in(3) { 0 } else { x.top().unwrap_or(0) };
@@ -332,7 +328,7 @@ fn ball_around(random: &mut Random, x: &Dyadic, p: u64) -> (Ball, Vec<Dyadic>) {
 }
 
 /// What is wrong with the result at a ball.
-fn judge_ball(function: &Function, real: &Real, random: &mut Random, x: &Dyadic, y: &Dyadic) -> Result<(), String> {
+fn judge_ball(function: &Function, real: &Real, random: &mut Numbers, x: &Dyadic, y: &Dyadic) -> Result<(), String> {
     let precision = real.precision() as u32 + 64;
     let ((a, xs), (b, ys)) = (ball_around(random, x, real.precision()), ball_around(random, y, real.precision()));
     let found = (function.reading)(real, &a, &b);
@@ -374,15 +370,15 @@ fn variable(name: &str) -> Option<u64> {
 }
 
 /// The state of case `i` of a function at a precision.
-fn random(name: &str, precision: u64, i: u64) -> Random {
+fn random(name: &str, precision: u64, i: u64) -> Numbers {
     let seed = variable("TL_MPFR_SEED").unwrap_or(SEED);
     let label = name.bytes().fold(precision, |label, byte| label.wrapping_mul(257).wrapping_add(byte.into()));
     let mut random = Random(seed ^ Random(label).next());
-    Random(random.next() ^ i.wrapping_mul(0xd6e8_feb8_6659_fd93))
+    Numbers(Random(random.next() ^ i.wrapping_mul(0xd6e8_feb8_6659_fd93)))
 }
 
 /// Run the cases of one function at every precision.
-fn suite(name: &str, mut case: impl FnMut(&Real, &mut Random, u64, &mut Tally) -> f64) {
+fn suite(name: &str, mut case: impl FnMut(&Real, &mut Numbers, u64, &mut Tally) -> f64) {
     widen_range();
     let mut tallies = Vec::new();
     for (precision, cases) in CASES {
@@ -466,7 +462,7 @@ macro_rules! functions {
 
 /// A sum or a dot product of some exact numbers against MPFR's exactly rounded sum; its radius in units of the result or, where terms cancel, of
 /// `2^−2P` of the greatest term.
-fn judge_sum(real: &Real, random: &mut Random, dot: bool) -> Result<f64, String> {
+fn judge_sum(real: &Real, random: &mut Numbers, dot: bool) -> Result<f64, String> {
     let p = real.precision();
     let spread = random.pick(&[4, 40, 300, 3000]);
     let n = random.pick(&[0, 1, 2, 3, 7, 20, 70]);
