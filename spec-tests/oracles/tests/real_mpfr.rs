@@ -3,7 +3,8 @@
 //! Checked, for an exact argument: the ball contains the true value, because it contains the two neighbours, 64 bits finer than the ball, between
 //! which MPFR says that the value lies (it rounds down, and says whether that was exact); and the radius is at most [`UNITS`] units of the last
 //! requested bit of the value. A result may be refused only as the claim of the reading allows: `Undefined` where MPFR has NaN or a pole, `Limit`
-//! where the value is beyond `2^EXPONENT_LIMIT`. For a ball as argument: the values at its ends and at points inside are all contained.
+//! where the value is beyond `2^EXPONENT_LIMIT`. For a ball or an interval
+//! as argument: the values at its ends and at points inside are all contained.
 //!
 //! Case `i` depends on the seed, the function, the precision and `i` alone. `TL_MPFR_CASES` (how many, else [`CASES`]), `TL_MPFR_OFFSET`
 //! (the first), `TL_MPFR_SEED` and `TL_MPFR_BITS` (one precision) make a long run, in pieces:
@@ -13,6 +14,7 @@ use num_bigint::{BigInt, BigUint};
 use rug::float::{Constant, Round};
 use rug::ops::Pow;
 use rug::{Assign, Float};
+use tl_kernel::context::interval::{Enclosure, Interval};
 use tl_kernel::context::real::{Ball, Mag, Real};
 use tl_kernel::context::{Context, EvalError, Rows};
 use tl_kernel::number::{Direction, Dyadic, Exact, dyadic::EXPONENT_LIMIT};
@@ -337,12 +339,7 @@ fn judge_ball(function: &Function, real: &Real, random: &mut Numbers, x: &Dyadic
         move |precision| (function.mpfr)(precision, &x, &y)
     };
     let what = || if function.binary { format!("{} and {}", show(&a), show(&b)) } else { show(&a) };
-    let pairs: Vec<(&Dyadic, &Dyadic)> = if function.binary {
-        let corners = xs[..2].iter().flat_map(|x| ys[..2].iter().map(move |y| (x, y)));
-        corners.chain(xs.iter().zip(&ys).skip(2)).collect()
-    } else {
-        xs.iter().map(|x| (x, y)).collect()
-    };
+    let pairs = pairs(function.binary, &xs, &ys);
     match found {
         Ok(ball) => {
             let (mid, rad) = (from_dyadic(ball.mid()), from_dyadic(&ball.rad()));
@@ -361,6 +358,79 @@ fn judge_ball(function: &Function, real: &Real, random: &mut Numbers, x: &Dyadic
         }),
         Err(EvalError::Undecided { .. } | EvalError::Limit { .. }) => Ok(()),
         Err(error) => Err(format!("{}: {error:?}", what())),
+    }
+}
+
+type IntervalReading = fn(&Interval, &Enclosure, &Enclosure) -> Result<Enclosure, EvalError>;
+
+/// The operation of the interval reading, where it has one.
+fn interval(name: &str) -> Option<IntervalReading> {
+    Some(match name {
+        "add" => |c, x, y| c.add(x, y),
+        "sub" => |c, x, y| c.sub(x, y),
+        "mul" => |c, x, y| c.mul(x, y),
+        "div" => |c, x, y| c.div(x, y),
+        "pow" => |c, x, y| c.pow(x, y),
+        "sqrt" => |c, x, _| c.sqrt(x),
+        "rsqrt" => |c, x, _| c.rsqrt(x),
+        "exp" => |c, x, _| c.exp(x),
+        "expm1" => |c, x, _| c.expm1(x),
+        "log" => |c, x, _| c.log(x),
+        "log1p" => |c, x, _| c.log1p(x),
+        "sin" => |c, x, _| c.sin(x),
+        "cos" => |c, x, _| c.cos(x),
+        "tanh" => |c, x, _| c.tanh(x),
+        "erf" => |c, x, _| c.erf(x),
+        _ => return None,
+    })
+}
+
+/// The points of a ball, by twos of two balls: all corners first.
+fn pairs<'a>(binary: bool, xs: &'a [Dyadic], ys: &'a [Dyadic]) -> Vec<(&'a Dyadic, &'a Dyadic)> {
+    if !binary {
+        return xs.iter().map(|x| (x, &ys[0])).collect();
+    }
+    let corners = xs[..2].iter().flat_map(|x| ys[..2].iter().map(move |y| (x, y)));
+    corners.chain(xs.iter().zip(ys).skip(2)).collect()
+}
+
+/// What is wrong with the result at an interval: a point whose value is not in it, or an undue refusal.
+fn judge_interval(function: &Function, p: u64, random: &mut Numbers, x: &Dyadic, y: &Dyadic) -> Result<(), String> {
+    let Some(reading) = interval(function.name) else { return Ok(()) };
+    let ((a, xs), (b, ys)) = (ball_around(random, x, p), ball_around(random, y, p));
+    // One operand in three is a point.
+    let mut enclosure = |ball: &Ball, points: Vec<Dyadic>| {
+        let (lo, hi) =
+            if random.one_in(3) { (ball.mid().clone(), ball.mid().clone()) } else { (ball.lower(), ball.upper()) };
+        let enclosure = Enclosure::new(lo, hi).expect("lo ≤ hi");
+        let within: Vec<Dyadic> =
+            points.into_iter().map(|x| if enclosure.contains(&x) { x } else { enclosure.lo().clone() }).collect();
+        (enclosure, within)
+    };
+    let ((a, xs), (b, ys)) = (enclosure(&a, xs), enclosure(&b, ys));
+    let found = reading(&Interval::new(p), &a, &b);
+    let values = pairs(function.binary, &xs, &ys).into_iter().map(|(x, y)| {
+        let (lo, hi) = (function.mpfr)(p as u32 + 64, &from_dyadic(x), &from_dyadic(y));
+        (lo.is_finite() && hi.is_finite(), lo, hi)
+    });
+    let what = || format!("interval [{}, {}] [{}, {}]: ", hex(a.lo()), hex(a.hi()), hex(b.lo()), hex(b.hi()));
+    match &found {
+        Ok(image) => {
+            let (least, greatest) = (from_dyadic(image.lo()), from_dyadic(image.hi()));
+            let outside = values.into_iter().find(|(finite, lo, hi)| !finite || *lo < least || *hi > greatest);
+            outside.map_or(Ok(()), |(_, lo, _)| {
+                Err(format!("{}[{}, {}] lacks {lo}", what(), hex(image.lo()), hex(image.hi())))
+            })
+        }
+        Err(EvalError::Undefined { .. }) => {
+            let defined = values.into_iter().find(|(finite, ..)| *finite);
+            defined.map_or(Ok(()), |(_, value, _)| Err(format!("{}{found:?}, MPFR has {value}", what())))
+        }
+        Err(EvalError::Undecided { .. }) if a.is_point() && (!function.binary || b.is_point()) => {
+            Err(format!("{}{found:?}", what()))
+        }
+        Err(EvalError::Undecided { .. } | EvalError::Limit { .. }) => Ok(()),
+        Err(error) => Err(format!("{}{error:?}", what())),
     }
 }
 
@@ -428,6 +498,10 @@ fn run(function: &Function) {
         exact(&x, &y, tally);
         if i % 4 == 0 {
             let verdict = judge_ball(function, real, random, &x, &y);
+            tally.check(verdict.is_ok(), || format!("{} {} {}", function.name, real.precision(), verdict.unwrap_err()));
+        }
+        if i % 4 == 2 {
+            let verdict = judge_interval(function, real.precision(), random, &x, &y);
             tally.check(verdict.is_ok(), || format!("{} {} {}", function.name, real.precision(), verdict.unwrap_err()));
         }
         greatest
