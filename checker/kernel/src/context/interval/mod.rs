@@ -2,8 +2,9 @@
 //!
 //! Claim: if every argument interval contains the real number that it stands for, the result interval contains the exact result. Evaluating the
 //! spec here on the intervals of an input box therefore encloses every output over the box (interval bound propagation, Moore 1966).
-//! Tightness: a single operation gives its exact image, rounded outward to the precision (`pow`: its hull, the elementary functions: a few
-//! units of the last bit more); where a variable stands in a formula twice, the images of the steps may add up to more than that of the whole.
+//! Tightness: a single operation gives its exact image (`pow` where the box has 0^0: its hull), rounded outward to the precision, the elementary
+//! functions rarely one unit of the last bit more (spec-tests/TIGHTNESS.md); where a variable stands in a formula twice, the images of the steps
+//! may add up to more than that of the whole.
 //! Sums and dot products are accumulated exactly and rounded once. The elementary functions are those of [`Real`] at the ends.
 //! Domains: an interval wholly outside gives `Undefined`, one that is partly outside `Undecided`. An end beyond `2^EXPONENT_LIMIT` is an
 //! [`EvalError::Limit`]; one nearer to zero than `2^SMALLEST` is moved outward to zero or to that power.
