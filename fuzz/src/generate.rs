@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 use tl_kernel::Limits;
 use tl_kernel::cert::json::{Cursor, Json};
+use tl_kernel::ir::attributes::Attribute;
 use tl_kernel::ir::evaluate::Named;
 use tl_kernel::ir::{CheckedGraph, Graph, Node, Shape, Tensor};
 use tl_kernel::spec::Op;
@@ -183,7 +184,7 @@ fn attribute(u: &mut Unstructured, keyword: &str, name: &str, schema: &Json, x: 
     }
     match (key(schema, "type"), key(schema, "$ref")) {
         (_, Some(Json::String(of))) if of.ends_with("exact") => exact(u),
-        (_, Some(_)) => Ok(Json::integers(&target_shape(u, keyword, x)?)),
+        (_, Some(_)) => Ok(target_shape(u, keyword, x)?.encode()),
         (Some(Json::String(of)), _) => match of.as_str() {
             "boolean" => Ok(Json::Bool(u.arbitrary()?)),
             "integer" => integer(u, name, x),
