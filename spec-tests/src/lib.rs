@@ -7,6 +7,7 @@ pub mod binary64;
 pub mod itl;
 
 use flate2::read::GzDecoder;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -51,27 +52,12 @@ pub fn lines(suite: &str, path: &str) -> Option<Vec<String>> {
     Some(text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect())
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): random operands from a listed seed.
-#[derive(Debug)]
-pub struct Random(pub u64);
-
-impl Random {
-    /// The next 64 bits.
-    #[expect(clippy::should_implement_trait, reason = "an endless source, of which nobody asks for more than the next")]
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
-
 /// Counts of one suite; a failure is kept with its operands.
 #[derive(Debug, Default)]
 pub struct Tally {
     run: usize,
     skipped: usize,
+    reasons: BTreeMap<&'static str, usize>,
     failures: Vec<String>,
 }
 
@@ -89,14 +75,42 @@ impl Tally {
         self.skipped += 1;
     }
 
+    /// One case left out for a reason that the report tells.
+    pub fn skip_because(&mut self, reason: &'static str) {
+        self.skipped += 1;
+        *self.reasons.entry(reason).or_default() += 1;
+    }
+
     /// Print the line of the suite; panic when a case failed.
     pub fn report(self, suite: &str) {
         let failed = self.failures.len();
-        println!("{suite}: {} run, {} passed, {} skipped", self.run, self.run - failed, self.skipped);
+        let reasons: Vec<String> = self.reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+        println!("{suite}: {} run, {} passed, {} skipped{why}", self.run, self.run - failed, self.skipped);
         assert!(
             failed == 0,
             "{suite}: {failed} failed, first:\n{}",
             self.failures.iter().take(8).cloned().collect::<Vec<_>>().join("\n")
         );
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014), from a listed seed.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// An integer below `n`.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.bits() % n
     }
 }

@@ -15,9 +15,9 @@ const CASES: usize = 100_000;
 
 /// A finite number: any, one of modest size, a power of two or a neighbour, a small integer, zero.
 fn number(random: &mut Random) -> f64 {
-    let bits = random.next();
-    let modest = (bits & 0x800f_ffff_ffff_ffff) | (1023 - 8 + random.next() % 16) << 52;
-    let x = match random.next() % 8 {
+    let bits = random.bits();
+    let modest = (bits & 0x800f_ffff_ffff_ffff) | (1023 - 8 + random.bits() % 16) << 52;
+    let x = match random.bits() % 8 {
         0..3 => f64::from_bits(bits),
         3..6 => f64::from_bits(modest),
         6 => f64::from_bits((bits & 0xfff0_0000_0000_0000).wrapping_add(bits % 3)),
@@ -29,7 +29,7 @@ fn number(random: &mut Random) -> f64 {
 /// An interval: a point, a narrow one, or one with any ends.
 fn interval(random: &mut Random) -> (Enclosure, Inari) {
     let x = number(random);
-    let y = match random.next() % 4 {
+    let y = match random.bits() % 4 {
         0 => x,
         1 => x.next_up().min(f64::MAX),
         _ => number(random),
