@@ -95,8 +95,8 @@ impl Tally {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014), from a listed seed.
-#[derive(Clone, Debug)]
+/// SplitMix64 (Steele, Lea, Flood 2014): random operands from a listed seed.
+#[derive(Clone, Copy, Debug)]
 pub struct Random(pub u64);
 
 impl Random {
@@ -112,5 +112,14 @@ impl Random {
     /// An integer below `n`.
     pub fn below(&mut self, n: u64) -> u64 {
         self.bits() % n
+    }
+    /// A word of binary32.
+    pub fn word(&mut self) -> u32 {
+        (self.bits() >> 32) as u32
+    }
+
+    /// A number in [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / 9_007_199_254_740_992.0
     }
 }
