@@ -4,8 +4,13 @@
 //! derivative bound `e^m (e^r − 1) ≤ e^m (r + r²)`, `r ≤ 1`, a wide one is evaluated at both ends (the functions increase).
 //! Method: `x = n ln 2 + r`, `|r| ≤ 0.35`; Taylor series of `e^y − 1` at `y = r/2^k`, then k doublings `e ← e (2 + e)`.
 
+#![expect(clippy::indexing_slicing, reason = "the last of N limbs")]
+#![expect(clippy::as_conversions, reason = "words that fit: stated where they stand")]
+
 use super::constants::Constant;
 use super::fixed::{fixed_top, length, nearest_integer, one_fixed, signed, taylor, to_fixed, unit};
+use super::limbs::{Fixed, WIDEST, add, first_width, mul, scale, series, shift_right, split, sub, units};
+use super::tables::{Table, entry, wide};
 use super::{Ball, Mag, Real, too_large};
 use crate::context::EvalError;
 use crate::number::{Dyadic, dyadic::EXPONENT_LIMIT};
@@ -15,8 +20,11 @@ use num_traits::Zero;
 /// `⌊2^62 / ln 2⌋`.
 const INVERSE_LN2: i128 = 6_653_256_548_922_161_245;
 
+/// `⌊2^63 / ln 2⌋`.
+const INVERSE_LN2_63: u128 = 13_306_513_097_844_322_491;
+
 /// From this `t` on, `|x| ≥ 2^(t−1)` puts `e^x` beyond the exponent limit.
-const TOP: i64 = 41;
+pub(super) const TOP: i64 = 41;
 
 impl Real {
     /// `e^x`.
@@ -67,6 +75,9 @@ impl Real {
         if top < -(p + 4) {
             return Ok(Ball::new(Dyadic::one(), Mag::power_of_two(top + 1))); // |e^x − 1| ≤ 2|x|
         }
+        if let Some(ball) = first_width!(precision, N => exp_limbs::<N>(x).ball(precision)) {
+            return Ok(ball);
+        }
         let bits = precision + 8;
         let (n, r) = self.reduce_ln2(x, bits)?;
         // r is within 3 units, so that e^r is within 3 · 1.42 + 2 ≤ 7.
@@ -96,6 +107,12 @@ impl Real {
         };
         if top < -(signed(precision) + 4) {
             return Ok(Ball::new(x.clone(), Mag::power_of_two(2 * top))); // |e^x − 1 − x| ≤ x² for |x| ≤ 1
+        }
+        let lost = top.min(0).unsigned_abs();
+        if top < TOP
+            && let Some(ball) = first_width!(precision + lost, N => expm1_limbs::<N>(x).ball(precision))
+        {
+            return Ok(ball);
         }
         if top >= 0 {
             // |x| ≥ 1/2: |e^x − 1| ≥ 0.39 and e^x loses at most three bits.
@@ -140,4 +157,64 @@ pub(super) fn expm1_fixed(r: &BigInt, bits: u64) -> BigInt {
         sum += square;
     }
     sum >> guard
+}
+
+/// `e^x` for `|x| < 2^41`, in [1, 2) times a power of two.
+///
+/// `|x| = n ln 2 + r`: `n` from 61 bits of x and 64 of 1/ln 2 is the quotient's floor or one less. The floor of x costs a unit, n ln 2 with one more
+/// limb another, and a unit is added so that r is not negative; where `r ≥ ln 2`, n is one more. For x < 0, `x = −(n + 1) ln 2 + (ln 2 − r)`.
+/// The computed r is at least a unit below ln 2 and within 3 units, so that `e^r` is within 6 more than `expm1_reduced` states, and below 2.
+pub(super) fn exp_limbs<const N: usize>(x: &Dyadic) -> Fixed<N> {
+    let (whole, fraction) = split::<N>(x, 0);
+    let leading = u128::from(whole) << 20 | u128::from(fraction[N - 1] >> 44);
+    let mut n = (leading * INVERSE_LN2_63 >> 83) as u64;
+    let ln2 = entry(Table::Ln2, 0);
+    let below = wide(Table::Ln2, 0)[WIDEST - N];
+    let (_, multiple) = scale(&ln2, n, (u128::from(n) * u128::from(below) >> 64) as u64);
+    let (mut r, _) = add(&sub(&fraction, &multiple).0, &units(1));
+    if let (rest, false) = sub(&r, &ln2) {
+        (r, n) = (rest, n + 1);
+    }
+    let n = n as i64;
+    let (r, exponent) = if x.is_negative() { (sub(&ln2, &r).0, -n - 1) } else { (r, n) };
+    Fixed { negative: false, whole: 1, fraction: expm1_reduced(r), exponent, error: 9 * N as u64 + 26 }
+}
+
+/// `e^r − 1` for `0 ≤ r < ln 2`, less at most `9N + 20` units.
+///
+/// `r = a₀ + a₁ (+ a₂) + t`, the a tabulated, `t < 2^−b`, b = 16 (24). `e^t − 1 = t + t² (1/2 + t/6 + …)` through `t^K/K!`, `(K + 1)(b + 1) ≥ 64N`, K ≥ 3: as
+/// `(K + 1)! ≥ 2^(K + 1)`, what is left out is below 1.01 units. The square costs N units, times 1/2, the series is within
+/// `1.1(N + 1)` and is multiplied by `t²`, the product N: `δ ≤ 2N + 2`. A factor `1 + a`: `(1 + a)(1 + e) − 1 = a + e + a e` costs `δ a + 2` and N more,
+/// so that after the fine ones `δ ≤ 1.01 (2N + 2 + 2(N + 2))`, and after the last, `a < 1`, `δ ≤ 8.1 N + 12.2 + N + 2`. All floors: nothing exceeds 1.
+fn expm1_reduced<const N: usize>(r: [u64; N]) -> [u64; N] {
+    let levels = if N <= 2 { 2 } else { 3 };
+    let indices = r[N - 1];
+    let mut t = r;
+    t[N - 1] &= u64::MAX >> (8 * levels);
+    let terms = (64 * N - 1) / (8 * levels + 1);
+    let sum = series(&t, terms - 1, false, |k| entry(Table::InverseFactorial, k + 2));
+    let mut e = add(&t, &mul(&mul(&t, &t), &sum)).0;
+    for level in (0..levels).rev() {
+        let j = (indices >> (56 - 8 * level)) as usize & 255;
+        if j != 0 {
+            let a = entry(Table::Exp(level), j);
+            e = add(&add(&a, &e).0, &mul(&a, &e)).0;
+        }
+    }
+    e
+}
+
+/// `e^x − 1` for `|x| < 2^41`.
+fn expm1_limbs<const N: usize>(x: &Dyadic) -> Fixed<N> {
+    let exp = exp_limbs::<N>(x);
+    let count = exp.exponent.unsigned_abs();
+    // For x < 0 the shift of the exponential costs a unit, for x > 0 that of 1: both less than what e^x is uncertain by, or within a unit.
+    let (a, b, exponent) = if x.is_negative() {
+        ((1, [0; N]), shift_right(1, &exp.fraction, count), 0)
+    } else {
+        ((1, exp.fraction), shift_right(1, &[0; N], count), exp.exponent)
+    };
+    let (fraction, borrow) = sub(&a.1, &b.1);
+    let whole = a.0 - b.0 - u64::from(borrow);
+    Fixed { negative: x.is_negative(), whole, fraction, exponent, error: exp.error + 1 }
 }

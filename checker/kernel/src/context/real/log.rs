@@ -5,9 +5,14 @@
 //! Method: `ln(1 + d) = y + 2 artanh(t/(2 + t))` with `t = (1 + d) e^−y − 1`, where `y` is a guess of 55 good bits: whatever the guess, the
 //! equation holds; the guess only has to make `t` small, and that is checked.
 
+#![expect(clippy::indexing_slicing, reason = "the first and the last of N limbs")]
+#![expect(clippy::as_conversions, reason = "numbers of limbs, and an index of 9 bits")]
+
 use super::constants::Constant;
 use super::exp::expm1_fixed;
 use super::fixed::{fixed_top, length, odd_series, one_fixed, signed, to_fixed, unit};
+use super::limbs::{Fixed, WIDEST, add, first_width, mul, scale, series, split, sub};
+use super::tables::{Table, entry, reducer, wide};
 use super::{Ball, Mag, Real};
 use crate::context::EvalError;
 use crate::number::Dyadic;
@@ -84,6 +89,9 @@ impl Real {
 
     /// `ln x` at a point `x > 0`.
     pub(super) fn log_at(&self, x: &Dyadic, precision: u64) -> Result<Ball, EvalError> {
+        if let Some(ball) = first_width!(precision, N => log_limbs::<N>(x).ball(precision)) {
+            return Ok(ball);
+        }
         let top = x.top().ok_or(super::INTERNAL)?;
         let scaled = x.scaled(-top); // [1/2, 1)
         if (0..=1).contains(&top) {
@@ -122,6 +130,9 @@ impl Real {
         }
         if top > -2 {
             return self.log_at(&d.add(&Dyadic::one()), precision);
+        }
+        if let Some(ball) = first_width!(precision + top.unsigned_abs(), N => log1p_limbs::<N>(d).ball(precision)) {
+            return Ok(ball);
         }
         // |ln(1 + d)| ≥ 0.8 |d| ≥ 2^(top − 1.4), known within 3N + 9 + 1.4 units.
         let bits = precision + 8 + length(precision) + top.unsigned_abs();
@@ -165,4 +176,48 @@ fn log_guess(d: i64) -> i64 {
         sum += i128::from(i64::try_from(power).unwrap_or(0) / odd);
     }
     i64::try_from(2 * sum).unwrap_or(0)
+}
+
+/// `ln x`: `x = 2^n (1 + t)`, t within a unit below.
+fn log_limbs<const N: usize>(x: &Dyadic) -> Fixed<N> {
+    let n = x.top().unwrap_or(0) - 1;
+    log_reduced(n, split(x, -n).1)
+}
+
+/// `ln(1 + d)` for `|d| < 1/4` not below a unit: `1 + d`, or `(1 + (1 − 2|d|))/2`.
+fn log1p_limbs<const N: usize>(d: &Dyadic) -> Fixed<N> {
+    if d.is_negative() { log_reduced(-1, sub(&[0; N], &split(d, 1).1).0) } else { log_reduced(0, split(d, 0).1) }
+}
+
+/// `n ln 2 + ln(1 + t)`, t within a unit.
+///
+/// `1 + t` is multiplied by numbers `1 − w` of 64 bits near the inverse of its leading bits: `t ← t − w − t w ≥ 0`, the product's floor a unit more.
+/// With `1 + a ≤ 1 + t < 1 + a + ε`, ε = 2^−8(l+1): first `t ≤ (1 + a + ε)(1/(1 + a) + 2^−16) − 1 < 2^−8 + 2^−15`, then, as `(1 + t)(1 − a + a²) − 1
+/// = (t − a)(1 − a) + t a²`, `t < 2^−16 (1 + 2^−7)` and `t < 2^−24 (1 + 2^−22)`. So t ends within 4 units, below 1.01 · 2^−b, b = 16 or 24.
+/// `ln(1 + t) = t − t² (1/2 − t/3 + …)` through `t^K/K`, `(K + 1) b ≥ 64N`: what is left out is below a unit, the square costs N times 1/2, the series
+/// next to nothing, the product N. The up to three tabulated logarithms are within a unit: in all `1.5 N + 8` units. `n ln 2` with one more limb is
+/// within 2; where n < 0, `2N + 8` units are added, so that the difference is not negative.
+fn log_reduced<const N: usize>(n: i64, mut t: [u64; N]) -> Fixed<N> {
+    let levels = if N <= 2 { 2 } else { 3 };
+    let mut sum = [0; N];
+    for level in 0..levels {
+        let j = (t[N - 1] >> (56 - 8 * level)) as usize; // at most 258
+        if j != 0 {
+            let w = reducer(level, j);
+            let (high, low) = scale(&t, w, 0);
+            t[N - 1] = t[N - 1].wrapping_sub(w);
+            t = sub(&t, &std::array::from_fn(|k| if k + 1 < N { low[k + 1] } else { high })).0;
+            sum = add(&sum, &entry(Table::Log(level), j)).0;
+        }
+    }
+    let terms = (64 * N - 1) / (8 * levels);
+    let rest = series(&t, terms - 1, true, |k| entry(Table::Reciprocal, k + 2));
+    let sum = add(&sum, &sub(&t, &mul(&mul(&t, &t), &rest)).0).0;
+    let slack = if n < 0 { 2 * N as u64 + 8 } else { 0 };
+    let size = n.unsigned_abs();
+    let below = u128::from(size) * u128::from(wide(Table::Ln2, 0)[WIDEST - N]) >> 64;
+    let (whole, multiple) = scale(&entry(Table::Ln2, 0), size, below as u64 + slack);
+    let (fraction, over) = if n < 0 { sub(&multiple, &sum) } else { add(&multiple, &sum) };
+    let whole = if n < 0 { whole.saturating_sub(over.into()) } else { whole + u64::from(over) };
+    Fixed { negative: n < 0, whole, fraction, exponent: 0, error: 4 * N as u64 + 18 }
 }

@@ -14,9 +14,11 @@ mod erf;
 mod exp;
 mod fixed;
 mod hyperbolic;
+mod limbs;
 mod log;
 mod mag;
 mod power;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod trig;

@@ -6,8 +6,13 @@
 //! Method: `x = n π/2 + r`, `|r| ≤ 0.79`, with as many bits of π as leave `r` its relative accuracy; Taylor series of `sin y` and `1 − cos y` at
 //! `y = r/2^k`; then k doublings `s ← 2 s (1 − v)`, `v ← 2 s²`, where `v = 1 − cos`.
 
+#![expect(clippy::indexing_slicing, reason = "limb k < N by the ranges of the loops, and the last of N limbs")]
+#![expect(clippy::as_conversions, reason = "numbers of limbs, and indices of 8 bits")]
+
 use super::constants::Constant;
 use super::fixed::{fixed_top, length, odd_series, one_fixed, signed, taylor, to_fixed, unit};
+use super::limbs::{Fixed, add, first_width, mul, multiply_add, series, sub};
+use super::tables::{TWO_OVER_PI_BITS, Table, entry, two_over_pi};
 use super::{Ball, Mag, Real};
 use crate::context::EvalError;
 use crate::number::{Direction, Dyadic};
@@ -66,7 +71,7 @@ impl Real {
     }
 
     /// `sin x` and `cos x` at a point below `2^trig_top`.
-    fn sin_cos_at(&self, x: &Dyadic, precision: u64) -> (Ball, Ball) {
+    pub(super) fn sin_cos_at(&self, x: &Dyadic, precision: u64) -> (Ball, Ball) {
         let Some(top) = x.top() else {
             return (Ball::exact(Dyadic::zero()), Ball::exact(Dyadic::one()));
         };
@@ -76,6 +81,13 @@ impl Real {
                 Ball::new(x.clone(), Mag::power_of_two(3 * top)),
                 Ball::new(Dyadic::one(), Mag::power_of_two(2 * top)),
             );
+        }
+        let lost = top.min(0).unsigned_abs();
+        let balls = first_width!(precision + lost, N => {
+            sin_cos_limbs::<N>(x).and_then(|(sin, cos)| Some((sin.ball(precision)?, cos.ball(precision)?)))
+        });
+        if let Some(balls) = balls {
+            return balls;
         }
         let (quadrant, r, bits) = self.reduce(x, top, precision);
         let (s, v) = sin_cos_fixed(&r.abs(), bits);
@@ -233,4 +245,67 @@ fn angle_guess(c: i64, d: i64) -> i64 {
         sum += i128::from(i64::try_from(power).unwrap_or(0) / odd);
     }
     i64::try_from(base + sum).unwrap_or(0)
+}
+
+/// `sin x` and `cos x`; `None` where the stored bits of 2/π do not suffice.
+///
+/// `|x| 2/π` modulo 4 (Payne and Hanek 1983) from the window of 2/π that begins two bits above the point and ends a limb below the last unit: what lies
+/// below that is less than a unit a digit of x, the floor one more, the error of 2/π itself below 2^(top + 1 − 2048) ≤ 2^−64N−127.
+/// `|x| = (quarter + f) π/2` or `(quarter + 1 − f) π/2`, f ≤ 1/2; `r = f π/2 = f + f (π/2 − 1)` is then within `1.6 (2 digits + 1) + N + 1` units.
+fn sin_cos_limbs<const N: usize>(x: &Dyadic) -> Option<(Fixed<N>, Fixed<N>)> {
+    if x.top()? + 64 * N as i64 + 128 > TWO_OVER_PI_BITS {
+        return None;
+    }
+    let (mut quarter, mut f, mut error) = (0u64, [0; N], 13 * N as u64 + 20);
+    let mut first = x.exponent();
+    for digit in x.mantissa().iter_u64_digits() {
+        let (mut carry, _) = multiply_add(digit, two_over_pi(first + 64 * N as i64), 0, 0);
+        for k in 0..N {
+            (carry, f[k]) = multiply_add(digit, two_over_pi(first + 64 * (N - 1 - k) as i64), f[k], carry);
+        }
+        quarter = quarter.wrapping_add(digit.wrapping_mul(two_over_pi(first - 64))).wrapping_add(carry);
+        first += 64;
+        error += 4;
+    }
+    let reflected = f[N - 1] >> 63 == 1;
+    if reflected {
+        (f, quarter) = (sub(&[0; N], &f).0, quarter.wrapping_add(1));
+    }
+    let (s, v) = sin_versine(add(&f, &mul(&f, &entry(Table::HalfPiLessOne, 0))).0);
+    let (cos, below) = sub(&[0; N], &v);
+    let (swapped, second_half) = (quarter & 1 == 1, quarter & 2 == 2);
+    let sin = Fixed { negative: reflected, whole: 0, fraction: s, exponent: 0, error };
+    let cos = Fixed { negative: false, whole: u64::from(!below), fraction: cos, exponent: 0, error };
+    // Each quarter turn takes (sin, cos) to (cos, −sin).
+    let (mut sin, mut cos) = if swapped { (cos, Fixed { negative: !reflected, ..sin }) } else { (sin, cos) };
+    sin.negative ^= second_half ^ x.is_negative();
+    cos.negative ^= second_half;
+    Some((sin, cos))
+}
+
+/// `sin r` and `1 − cos r` within `10N + 14` units, `0 ≤ r ≤ 0.79`.
+///
+/// `r = a₀ + a₁ + t`, the a tabulated, `t < 2^−16`, `u = t²`: `sin t = t − t u (1/3! − u/5! + …)`, `1 − cos t = u (1/2! − u/4! + …)`, K terms each; what is
+/// left out is at most `u^(K+1)/(2K + 2)! ≤ 2^(−32(K+1) − 4K)`, a unit as `36K + 32 ≥ 64N`. With the square and the products δ ≤ 2N + 2. Then
+/// `sin(a + t) = s + σ − s ν − v σ` and `1 − cos(a + t) = v + ν − v ν + s σ` cost 2N + 2 more: after a₁ (s < 2^−8) `δ ≤ 1.02 (2N + 2) + 2N + 2`,
+/// after a₀ (s + 1 + v ≤ 2) twice that and 2N + 2. No difference is negative: a tabulated sine is 0 or above 2^−17.
+fn sin_versine<const N: usize>(r: [u64; N]) -> ([u64; N], [u64; N]) {
+    let indices = r[N - 1];
+    let mut t = r;
+    t[N - 1] &= u64::MAX >> 16;
+    let u = mul(&t, &t);
+    let terms = (64 * N + 3) / 36;
+    let odd = series(&u, terms, true, |k| entry(Table::InverseFactorial, 2 * k + 3));
+    let even = series(&u, terms, true, |k| entry(Table::InverseFactorial, 2 * k + 2));
+    let (mut sin, mut versine) = (sub(&t, &mul(&t, &mul(&u, &odd))).0, mul(&u, &even));
+    for level in [1, 0] {
+        let j = (indices >> (56 - 8 * level)) as usize & 255;
+        if j != 0 {
+            let (s, v) = (entry(Table::Sin(level), j), entry(Table::Versine(level), j));
+            let next = sub(&sub(&add(&s, &sin).0, &mul(&s, &versine)).0, &mul(&v, &sin)).0;
+            versine = add(&sub(&add(&v, &versine).0, &mul(&v, &versine)).0, &mul(&s, &sin)).0;
+            sin = next;
+        }
+    }
+    (sin, versine)
 }
