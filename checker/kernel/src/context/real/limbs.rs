@@ -1,22 +1,19 @@
 //! Fixed point on the stack: a fraction in [0, 1) as `N` limbs of 64 bits, least first, in units of `2^−64N`.
 //!
 //! Claim: every function states its error in units; sums and differences are exact modulo 1, products are floors of nearly the whole product.
-//! One code serves every width from 1 (a binary32 function) to [`WIDEST`] (512 bits and a guard); beyond, the big integers of `fixed` take over.
+//! One code serves every width from 1 (a binary32 function) to 144 (4096 bits, as many lost to cancellation, and a guard); the widths that are
+//! compiled are those of `first_width`.
 //! Cost: `N (N + 1)/2` multiplications a product, no allocation but for the mantissa of a result.
 
 #![expect(
     clippy::indexing_slicing,
     reason = "inner loops over arrays of constant length N; limb k < N by the ranges of the loops"
 )]
-#![expect(clippy::as_conversions, reason = "the low and high words of a double word, and widths N ≤ WIDEST")]
+#![expect(clippy::as_conversions, reason = "the low and high words of a double word, and widths N ≤ 144")]
 
-use super::fixed::length;
 use super::{Ball, Mag};
 use crate::number::Dyadic;
 use num_bigint::{BigInt, Sign};
-
-/// Greatest number of limbs.
-pub(super) const WIDEST: usize = 9;
 
 /// `(−1)^negative · (whole + fraction) · 2^exponent`, known within `error` units of `2^(exponent − 64N)`.
 pub(super) struct Fixed<const N: usize> {
@@ -27,29 +24,19 @@ pub(super) struct Fixed<const N: usize> {
     pub(super) error: u64,
 }
 
-/// The first `Some` among `$body`, computed at `$N` limbs for `$N` from what `$bits` and a guard ask for up to [`WIDEST`]; `None` when there is none.
+/// The first `Some` among `$body` at `$N` limbs, for the widths from what `$bits` and a guard ask for; `None` when there is none.
 macro_rules! first_width {
-    ($bits:expr, $N:ident => $body:expr) => {{
-        let first = usize::try_from($bits.saturating_add(9).div_ceil(64)).unwrap_or(usize::MAX);
-        (first..=crate::context::real::limbs::WIDEST).find_map(|limbs| {
-            macro_rules! at {
-                ($n:literal) => {{
-                    const $N: usize = $n;
-                    $body
-                }};
-            }
-            match limbs {
-                1 => at!(1),
-                2 => at!(2),
-                3 => at!(3),
-                4 => at!(4),
-                5 => at!(5),
-                6 => at!(6),
-                7 => at!(7),
-                8 => at!(8),
-                _ => at!(9),
-            }
-        })
+    ($bits:expr, $N:ident => $body:expr) => {
+        first_width!($bits, $N => $body, 1 2 3 4 5 6 7 9 12 18 40 72 144)
+    };
+    ($bits:expr, $N:ident => $body:expr, $($width:literal)*) => {{
+        let limbs = $bits.saturating_add(9).div_ceil(64);
+        let mut found = None;
+        $(if found.is_none() && limbs <= $width {
+            const $N: usize = $width;
+            found = $body;
+        })*
+        found
     }};
 }
 pub(super) use first_width;
@@ -57,32 +44,25 @@ pub(super) use first_width;
 impl<const N: usize> Fixed<N> {
     /// The number rounded to `precision` bits; `None` when its error is not below an eighth of the last of them.
     pub(super) fn ball(&self, precision: u64) -> Option<Ball> {
-        let limb = |k: usize| {
-            if k < N {
-                self.fraction[k]
-            } else if k == N {
-                self.whole
-            } else {
-                0
-            }
-        };
+        let limb = |k: usize| self.fraction.get(k).copied().unwrap_or(if k == N { self.whole } else { 0 });
         let highest = (0..=N).rev().find(|&k| limb(k) != 0)?;
         let excess = (64 * highest as u64 + length(limb(highest))).checked_sub(precision)?;
-        if excess < 3 + length(self.error) {
+        if excess < 3 + length(self.error) || precision >= 64 * N as u64 {
             return None;
         }
         let (skipped, shift) = ((excess / 64) as usize, excess % 64);
         let mut carry = limb(((excess - 1) / 64) as usize) >> ((excess - 1) % 64) & 1 == 1; // to nearest
-        let mut digits = [0; 2 * WIDEST + 2];
-        for (k, pair) in (skipped..=N).zip(digits.chunks_exact_mut(2)) {
+        let mut digits = [[0; 2]; N];
+        for (k, pair) in (skipped..).zip(&mut digits) {
             let window = (u128::from(limb(k + 1)) << 64 | u128::from(limb(k))) >> shift;
             let (digit, over) = (window as u64).overflowing_add(carry.into());
-            (pair[0], pair[1], carry) = (digit as u32, (digit >> 32) as u32, over);
+            (*pair, carry) = ([digit as u32, (digit >> 32) as u32], over);
         }
+        let exact = limb(skipped) & ((1 << shift) - 1) == 0 && (0..skipped).all(|k| limb(k) == 0);
         let sign = if self.negative { Sign::Minus } else { Sign::Plus };
-        let mid = BigInt::from_slice(sign, &digits[..2 * (N + 1 - skipped)]);
+        let mid = BigInt::from_slice(sign, digits.as_flattened());
         let unit = self.exponent - 64 * N as i64;
-        Some(Ball::rounded((Dyadic::new(mid, unit + excess as i64), false), Mag::new(self.error, unit)))
+        Some(Ball::rounded((Dyadic::new(mid, unit + excess as i64), exact), Mag::new(self.error, unit)))
     }
 }
 
@@ -107,24 +87,28 @@ pub(super) fn split<const N: usize>(x: &Dyadic, scale: i64) -> (u64, [u64; N]) {
 
 /// `a + b` modulo 1, and whether it is 1 or more.
 pub(super) fn add<const N: usize>(a: &[u64; N], b: &[u64; N]) -> ([u64; N], bool) {
-    let (mut sum, mut carry) = ([0; N], false);
-    for k in 0..N {
-        let (s, first) = a[k].overflowing_add(b[k]);
-        let (s, second) = s.overflowing_add(carry.into());
-        (sum[k], carry) = (s, first | second);
-    }
-    (sum, carry)
+    add_carry(a, b, false)
 }
 
 /// `a − b` modulo 1, and whether it is negative.
 pub(super) fn sub<const N: usize>(a: &[u64; N], b: &[u64; N]) -> ([u64; N], bool) {
-    let (mut difference, mut borrow) = ([0; N], false);
-    for k in 0..N {
-        let (d, first) = a[k].overflowing_sub(b[k]);
-        let (d, second) = d.overflowing_sub(borrow.into());
-        (difference[k], borrow) = (d, first | second);
-    }
-    (difference, borrow)
+    let (difference, carry) = add_carry(a, &b.map(|limb| !limb), true); // a + (1 − unit − b) + unit
+    (difference, !carry)
+}
+
+fn add_carry<const N: usize>(a: &[u64; N], b: &[u64; N], mut carry: bool) -> ([u64; N], bool) {
+    let sum = std::array::from_fn(|k| {
+        let (s, first) = a[k].overflowing_add(b[k]);
+        let (s, second) = s.overflowing_add(carry.into());
+        carry = first | second;
+        s
+    });
+    (sum, carry)
+}
+
+/// Number of bits of `n`.
+pub(super) fn length(n: u64) -> u64 {
+    u64::from(u64::BITS - n.leading_zeros())
 }
 
 /// `n` units.
@@ -190,15 +174,16 @@ pub(super) fn series<const N: usize>(
     sum
 }
 
-/// `a / (1 + b)` less at most `3N + 1` units; `b` not zero.
+/// `a / (1 + b)` less at most `3N + 1` units.
 ///
 /// Newton's iteration `i ← i + i e`, `e = 1 − i − i b`, from below: the guess is below 1/(1 + b) by a factor `1 − e`, `e < 2^−61`; `e` is taken `N`
 /// units lower to make up for the floor in `i b`, so that `i` stays below and the next `e` is at most `e² + 2N` units. After
-/// `⌊log₂ N⌋ + 1` steps `e² ` is below `2^−61(N+1)`, less than a unit for N ≤ 20.
+/// `⌊log₂ N⌋ + 1` steps `e² ` is below `2^−61(N+1)`, less than a unit for N ≤ 20;
+/// for larger N one step more is taken.
 pub(super) fn divide<const N: usize>(a: &[u64; N], b: &[u64; N]) -> [u64; N] {
     let mut inverse = [0; N];
     inverse[N - 1] = ((1u128 << 127) / ((1 << 63) + u128::from(b[N - 1] >> 1) + 1)).min(u64::MAX.into()) as u64;
-    for _ in 0..=N.ilog2() {
+    for _ in 0..=N.ilog2() + u32::from(N > 20) {
         let (rest, _) = sub(&sub(&[0; N], &inverse).0, &mul(&inverse, b));
         let (rest, none) = sub(&rest, &units(N as u64));
         if !none {
