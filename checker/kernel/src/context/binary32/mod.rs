@@ -8,7 +8,7 @@
 //! `schedule` (the order of a sum), `elementary` (the `Real` reading, rounded once).
 //! Arithmetic never fails: where a real function is undefined the standard has a NaN or an infinity. What fails is a schedule that does not fit,
 //! and an elementary function that its bound on precision does not decide (none is known).
-//! Conformance: `spec-tests/tests/{testfloat,hardware,hard_binary32,core_math}.rs`.
+//! Conformance: `spec-tests/tests/{testfloat,hardware,hard_binary32}.rs`, `spec-tests/oracles/tests/{exhaustive,powers,worst_cases}.rs`.
 
 pub mod arithmetic;
 pub mod compare;
