@@ -105,7 +105,7 @@ impl Real {
 pub(super) fn exp_limbs<const N: usize>(x: &Dyadic) -> Fixed<N> {
     let (whole, fraction) = split::<N>(x, 0);
     let leading = u128::from(whole) << 20 | u128::from(fraction[N - 1] >> 44);
-    let mut n = (leading * INVERSE_LN2 >> 83) as u64;
+    let mut n = ((leading * INVERSE_LN2) >> 83) as u64;
     let ln2 = entry(LN2, 0);
     let (_, multiple) = multiple_of_ln2(n, 0);
     let (mut r, _) = add(&sub(&fraction, &multiple).0, &units(1));
@@ -123,7 +123,7 @@ const LN2: Table = Table::Constant(Constant::Ln2);
 pub(super) fn multiple_of_ln2<const N: usize>(n: u64, slack: u64) -> (u64, [u64; N]) {
     let limbs = wide::<N>(LN2, 0);
     let below = u128::from(limbs[limbs.len() - N - 1]);
-    scale(&entry(LN2, 0), n, (u128::from(n) * below >> 64) as u64 + slack)
+    scale(&entry(LN2, 0), n, ((u128::from(n) * below) >> 64) as u64 + slack)
 }
 
 /// `e^r − 1` for `0 ≤ r < ln 2`, less at most `9N + 20` units.

@@ -21,6 +21,8 @@ const LIMBS: [u64; 3] = [10, 41, 145];
 const LIMBS_OF_TWO_OVER_PI: [u64; 3] = [48, 104, 232];
 const ENTRIES: usize = 1100;
 const ROWS: usize = 17;
+/// Limbs, least first.
+type Entry = OnceLock<Box<[u64]>>;
 
 /// What is tabulated; `level` l stands for arguments `a = j / 2^(8(l+1))`.
 #[derive(Clone, Copy)]
@@ -49,7 +51,7 @@ pub(super) enum Table {
 
 /// Entry `j` of a table with all its limbs, more than `N` of them.
 pub(super) fn wide<const N: usize>(table: Table, j: usize) -> &'static [u64] {
-    static TABLES: [OnceLock<Vec<OnceLock<Box<[u64]>>>>; 3] = [const { OnceLock::new() }; 3];
+    static TABLES: [OnceLock<Vec<Entry>>; 3] = [const { OnceLock::new() }; 3];
     let (row, j) = match table {
         Table::Exp(level) => (level, j),
         Table::Log(level) => (3 + level, j),
@@ -76,8 +78,8 @@ pub(super) fn entry<const N: usize>(table: Table, j: usize) -> [u64; N] {
 pub(super) fn reducer(level: usize, j: u64) -> u64 {
     match level {
         0 => ((1 << 16) - (1u64 << 24).div_ceil(256 + j)) << 48,
-        1 => (j << 48) - (j * j << 32),
-        _ => (j << 40) - (j * j << 16),
+        1 => (j << 48) - ((j * j) << 32),
+        _ => (j << 40) - ((j * j) << 16),
     }
 }
 
@@ -95,13 +97,14 @@ fn computed(table: Table, j: u64, class: usize) -> Box<[u64]> {
     let one = BigInt::one() << q;
     let argument = |level: usize| BigInt::from(j) << (q - 8 * (level as u64 + 1));
     let value = match table {
-        Table::Exp(level) => taylor(argument(level), q, [1, 1, 1, 1]),
-        Table::Sin(level) => taylor(argument(level), q, [0, 1, 0, -1]),
-        Table::Versine(level) => taylor(argument(level), q, [-1, 0, 1, 0]),
+        Table::Exp(level) => taylor(j, level, q, [1, 1, 1, 1]),
+        Table::Sin(level) => taylor(j, level, q, [0, 1, 0, -1]),
+        Table::Versine(level) => taylor(j, level, q, [-1, 0, 1, 0]),
         Table::Log(level) => {
             // Σ v^k / k at v = w/2^64 ≤ 1/2.
-            let (mut power, mut sum) = (one, BigInt::zero());
-            for k in 1..=q {
+            let (mut power, mut sum, mut k) = (one, BigInt::zero(), 0u64);
+            while !power.is_zero() {
+                k += 1;
                 power = (power * reducer(level, j)) >> 64u32;
                 sum += &power / k;
             }
@@ -111,8 +114,9 @@ fn computed(table: Table, j: u64, class: usize) -> Box<[u64]> {
             // Euler 1755: a/(1 + a²) Σ (2·4·…·2n)/(3·5·…·(2n + 1)) b^n, b = a²/(1 + a²) = j²/d ≤ 1/2.
             let d = j * j + (1 << (16 * (level + 1)));
             let mut term = (argument(level) << (16 * (level + 1))) / d;
-            let mut sum = term.clone();
-            for n in 1..=q {
+            let (mut sum, mut n) = (term.clone(), 0);
+            while !term.is_zero() {
+                n += 1;
                 term = term * (2 * n * j * j) / ((2 * n + 1) * d);
                 sum += &term;
             }
@@ -138,11 +142,11 @@ fn computed(table: Table, j: u64, class: usize) -> Box<[u64]> {
     (0..limbs).map(|_| digits.next().unwrap_or(0)).collect()
 }
 
-/// `Σ s_(k mod 4) y^k / k!` over k ≥ 1 for `y · 2^−q` in [0, 1]: a term errs by `e_k ≤ (e_(k−1) + 1)/k + 1 ≤ 2`, the tail is below 6.
-fn taylor(y: BigInt, q: u64, signs: [i32; 4]) -> BigInt {
+/// `Σ s_(k mod 4) a^k / k!` over k ≥ 1 for `a = j / 2^(8(level+1))` of at most 1: a term errs by `e_k ≤ (e_(k−1) + 1)/k + 1 ≤ 2`, the tail is below 6.
+fn taylor(j: u64, level: usize, q: u64, signs: [i32; 4]) -> BigInt {
     let (mut term, mut sum) = (BigInt::one() << q, BigInt::zero());
     for (k, sign) in (1..=q).zip(signs.into_iter().cycle().skip(1)) {
-        term = ((term * &y) >> q) / k;
+        term = ((term * j) >> (8 * (level + 1))) / k;
         if term.is_zero() {
             break;
         }

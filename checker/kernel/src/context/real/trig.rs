@@ -146,8 +146,8 @@ pub(super) fn sin_cos_limbs<const N: usize>(x: &Dyadic) -> Option<(Fixed<N>, Fix
     let mut first = x.exponent();
     for digit in x.mantissa().iter_u64_digits() {
         let (mut carry, _) = multiply_add(digit, window(stored, first + 64 * N as i64), 0, 0);
-        for k in 0..N {
-            (carry, f[k]) = multiply_add(digit, window(stored, first + 64 * (N - 1 - k) as i64), f[k], carry);
+        for (k, limb) in f.iter_mut().enumerate() {
+            (carry, *limb) = multiply_add(digit, window(stored, first + 64 * (N - 1 - k) as i64), *limb, carry);
         }
         quarter = quarter.wrapping_add(digit.wrapping_mul(window(stored, first - 64))).wrapping_add(carry);
         first += 64;
