@@ -3,8 +3,8 @@
 //! Nothing here is believed: an operation's meaning is the kernel's (`tl_kernel::spec`), and what is claimed about a result, the kernel decides.
 //!
 //! The rooms: [`hardware`] the binary32 reading on the processor's floats · [`model`] models from ONNX and from graph files · [`cases`] tensors for inputs and
-//! outputs · [`files`] what is written, all or nothing · [`certificate`] certificates as text · [`generate`] seeded reference models ·
-//! [`commands`] the command line.
+//! outputs · [`files`] what is written, all or nothing · [`certificate`] certificates as text · [`schema`] their JSON Schema ·
+//! [`generate`] seeded reference models · [`commands`] the command line.
 
 pub mod cases;
 pub mod certificate;
@@ -14,6 +14,7 @@ pub mod files;
 pub mod generate;
 pub mod hardware;
 pub mod model;
+pub mod schema;
 
 pub use error::{Code, Error};
 pub use hardware::{Hardware32, default_schedule};

@@ -1,14 +1,14 @@
 //! `Binary32` against the floating-point unit, bit by bit, in round-to-nearest-even: two witnesses that share no code.
 //!
 //! Holds on targets whose `f32` is IEEE 754 (x86-64 with SSE2, aarch64; not i586). Operands come from a listed seed; half of them have exponents close
-//! together, where cancellation and ties live, and one in eight is a special word. NaN payloads are not compared.
+//! together, where cancellation and ties live, and one in eight is a special word. NaN payloads are not compared. Schedules are in the engine's
+//! `tests/hardware_agrees.rs`.
 
 use tl_kernel::context::binary32::arithmetic::{add, div, fma, mul, rem, sqrt, sub};
 use tl_kernel::context::binary32::compare::{Comparison, compare};
-use tl_kernel::context::binary32::schedule::{Accumulate, BiasPosition, Combine, Order, Schedule, Start};
 use tl_kernel::context::binary32::word::is_nan;
 use tl_kernel::context::binary32::{Environment, convert};
-use tl_spec_tests::Tally;
+use tl_spec_tests::{Random, Tally};
 
 const SEED: u64 = 0x5eed_0000_0000_0032;
 const CASES: usize = 500_000;
@@ -31,26 +31,13 @@ const SPECIAL: [u32; 16] = [
     0xffc1_2345,
 ];
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn word(&mut self) -> u32 {
-        let bits = self.next();
-        let word = (bits >> 32) as u32;
-        match bits % 8 {
-            0 => SPECIAL[(bits >> 8) as usize % SPECIAL.len()],
-            1..5 => (word & 0x80ff_ffff) | 0x3f00_0000, // exponents −1 and 0
-            _ => word,
-        }
+fn word(random: &mut Random) -> u32 {
+    let bits = random.bits();
+    let word = (bits >> 32) as u32;
+    match bits % 8 {
+        0 => SPECIAL[(bits >> 8) as usize % SPECIAL.len()],
+        1..5 => (word & 0x80ff_ffff) | 0x3f00_0000, // exponents −1 and 0
+        _ => word,
     }
 }
 
@@ -63,7 +50,7 @@ fn the_model_computes_what_the_processor_computes() {
     let env = Environment::default();
     let (mut random, mut tally) = (Random(SEED), Tally::default());
     for _ in 0..CASES {
-        let (x, y, z) = (random.word(), random.word(), random.word());
+        let (x, y, z) = (word(&mut random), word(&mut random), word(&mut random));
         let (a, b, c) = (f32::from_bits(x), f32::from_bits(y), f32::from_bits(z));
         for (name, model, hardware) in [
             ("add", add(x, y, env), a + b),
@@ -101,74 +88,4 @@ fn the_model_computes_what_the_processor_computes() {
         }
     }
     tally.report("processor");
-}
-
-/// A dot product of words on the model, and of the same data on the processor.
-struct Model<'a>(&'a [u32], &'a [u32]);
-struct Processor<'a>(&'a [u32], &'a [u32]);
-
-impl Accumulate for Model<'_> {
-    type Value = u32;
-    fn zero(&self) -> u32 {
-        0
-    }
-    fn add(&self, a: u32, b: u32) -> u32 {
-        add(a, b, Environment::default()).0
-    }
-    fn product(&self, i: usize) -> u32 {
-        mul(self.0[i], self.1[i], Environment::default()).0
-    }
-    fn fma(&self, i: usize, a: u32) -> u32 {
-        fma(self.0[i], self.1[i], a, Environment::default()).0
-    }
-}
-
-impl Accumulate for Processor<'_> {
-    type Value = f32;
-    fn zero(&self) -> f32 {
-        0.0
-    }
-    fn add(&self, a: f32, b: f32) -> f32 {
-        a + b
-    }
-    fn product(&self, i: usize) -> f32 {
-        f32::from_bits(self.0[i]) * f32::from_bits(self.1[i])
-    }
-    fn fma(&self, i: usize, a: f32) -> f32 {
-        f32::from_bits(self.0[i]).mul_add(f32::from_bits(self.1[i]), a)
-    }
-}
-
-#[test]
-fn one_schedule_gives_the_same_bits_on_the_model_and_on_the_processor() {
-    let (mut random, mut tally) = (Random(SEED), Tally::default());
-    let mut data = |n: usize| -> Vec<u32> {
-        let word = |bits: u64| ((bits as u32) & 0x81ff_ffff) | 0x3e00_0000;
-        (0..n).map(|_| word(random.next())).collect()
-    };
-    for n in (0..70).chain([784, 1000]) {
-        let (x, y, bias) = (data(n), data(n), data(1)[0]);
-        let orders = [
-            Order::Sequential,
-            Order::Pairwise { leaf: 8 },
-            Order::Lanes { width: 8, combine: Combine::Halving },
-            Order::Lanes { width: 16, combine: Combine::Adjacent },
-            Order::Blocks { size: 256, inner: Box::new(Order::Lanes { width: 4, combine: Combine::Sequential }) },
-        ];
-        for order in orders {
-            for fma in [false, true] {
-                for position in [BiasPosition::First, BiasPosition::Last] {
-                    for start in [Start::FirstTerm, Start::Zero] {
-                        let schedule = Schedule { order: order.clone(), fma, start, bias: position };
-                        let model = schedule.reduce(n, Some(bias), &Model(&x, &y));
-                        let processor = schedule.reduce(n, Some(f32::from_bits(bias)), &Processor(&x, &y));
-                        tally.check(model == processor.clone().map(f32::to_bits), || {
-                            format!("{schedule:?} {n}: {model:x?}, processor {processor:?}")
-                        });
-                    }
-                }
-            }
-        }
-    }
-    tally.report("schedules");
 }

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use tl_kernel::context::binary32::arithmetic::{add, div, fma, mul, rem, sqrt, sub};
 use tl_kernel::context::binary32::compare::{Comparison, compare, maximum_number, minimum_number};
-use tl_kernel::context::binary32::word::{Class, classify, is_nan, is_signaling, is_zero};
+use tl_kernel::context::binary32::word::{INFINITY, is_nan, is_signaling, is_zero};
 use tl_kernel::context::binary32::{Environment, Flags, NanPolicy, RoundingMode, convert};
 use tl_spec_tests::{Tally, lines};
 
@@ -204,18 +204,17 @@ fn ibm_fpgen_agrees_where_no_trap_is_enabled() {
         let open = operands.iter().any(|&x| is_signaling(x as u32)) || operands.iter().all(|&x| is_zero(x as u32));
         let (value, raised) = match name {
             _ if traps != "." => {
-                tally.skip();
+                tally.skip_because("with an enabled trap");
                 continue;
             }
             "add" | "sub" | "mul" | "div" | "sqrt" | "fma" => evaluate(name, &operands, env),
             "maxnum" if !open => word(maximum_number(operands[0] as u32, operands[1] as u32, env)),
             "minnum" if !open => word(minimum_number(operands[0] as u32, operands[1] as u32, env)),
             "isnan" | "issnan" | "isinf" | "iszero" | "isnormal" | "issubnormal" | "isfinite" => {
-                let class = classify(operands[0] as u32);
-                (Some(belongs(name, class).into()), Flags::NONE)
+                (Some(belongs(name, operands[0] as u32).into()), Flags::NONE)
             }
             _ => {
-                tally.skip();
+                tally.skip_because(if name.contains('m') { "extrema as of 2008" } else { "of a sign" });
                 continue;
             }
         };
@@ -250,20 +249,15 @@ fn ibm_fpgen_agrees_where_no_trap_is_enabled() {
     tally.report("fpgen");
 }
 
-fn belongs(predicate: &str, class: Class) -> bool {
-    use Class::{
-        NegativeInfinity, NegativeNormal, NegativeSubnormal, NegativeZero, PositiveInfinity, PositiveNormal,
-        PositiveSubnormal, PositiveZero, QuietNan, SignalingNan,
-    };
-    let nan = matches!(class, QuietNan | SignalingNan);
-    let infinite = matches!(class, NegativeInfinity | PositiveInfinity);
+fn belongs(predicate: &str, x: u32) -> bool {
+    let magnitude = x & 0x7fff_ffff;
     match predicate {
-        "isnan" => nan,
-        "issnan" => class == SignalingNan,
-        "isinf" => infinite,
-        "iszero" => matches!(class, NegativeZero | PositiveZero),
-        "isnormal" => matches!(class, NegativeNormal | PositiveNormal),
-        "issubnormal" => matches!(class, NegativeSubnormal | PositiveSubnormal),
-        _ => !nan && !infinite,
+        "isnan" => is_nan(x),
+        "issnan" => is_signaling(x),
+        "isinf" => magnitude == INFINITY,
+        "iszero" => is_zero(x),
+        "isnormal" => (0x0080_0000..INFINITY).contains(&magnitude),
+        "issubnormal" => (1..0x0080_0000).contains(&magnitude),
+        _ => magnitude < INFINITY,
     }
 }

@@ -138,8 +138,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
 }
 
 fn schema(text: &mut String) -> Result<u8, Error> {
-    let schema = tl_kernel::cert::schema::schema()
-        .map_err(|finding| Error::new(Code::Usage, "the schema", finding.to_string()))?;
+    let schema =
+        crate::schema::schema().map_err(|finding| Error::new(Code::Usage, "the schema", finding.to_string()))?;
     *text += &crate::files::pretty(&schema);
     Ok(DONE)
 }

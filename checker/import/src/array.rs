@@ -29,8 +29,16 @@ pub enum Dtype {
     Int64,
     /// 32-bit two's complement.
     Int32,
+    /// 16-bit two's complement.
+    Int16,
     /// 8-bit two's complement.
     Int8,
+    /// 64 bits without sign; values from 2^63 on are refused.
+    Uint64,
+    /// 32 bits without sign.
+    Uint32,
+    /// 16 bits without sign.
+    Uint16,
     /// 8 bits without sign.
     Uint8,
     /// False or true.
@@ -47,7 +55,11 @@ impl Dtype {
             Dtype::BFloat16 => "bfloat16",
             Dtype::Int64 => "int64",
             Dtype::Int32 => "int32",
+            Dtype::Int16 => "int16",
             Dtype::Int8 => "int8",
+            Dtype::Uint64 => "uint64",
+            Dtype::Uint32 => "uint32",
+            Dtype::Uint16 => "uint16",
             Dtype::Uint8 => "uint8",
             Dtype::Bool => "bool",
         }
@@ -58,7 +70,11 @@ impl Dtype {
         match self {
             Dtype::Int64 => Some((i64::MIN, i64::MAX)),
             Dtype::Int32 => Some((i32::MIN.into(), i32::MAX.into())),
+            Dtype::Int16 => Some((i16::MIN.into(), i16::MAX.into())),
             Dtype::Int8 => Some((i8::MIN.into(), i8::MAX.into())),
+            Dtype::Uint64 => Some((0, i64::MAX)),
+            Dtype::Uint32 => Some((0, u32::MAX.into())),
+            Dtype::Uint16 => Some((0, u16::MAX.into())),
             Dtype::Uint8 => Some((0, u8::MAX.into())),
             Dtype::Bool => Some((0, 1)),
             _ => None,

@@ -3,7 +3,7 @@
 //! Shapes are inferred by the kernel's own rules as each node is pushed. A constant becomes a parameter when a computed value first needs it,
 //! under the name that the model gives it; [`Builder::finish`] drops what no output needs and renumbers the rest.
 
-use crate::array::Array;
+use crate::array::{Array, MAX_FOLDED};
 use crate::error::{ImportError, fault};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -42,6 +42,10 @@ pub(crate) struct Builder {
     parameters: BTreeMap<String, Tensor<u32>>,
     /// For each parameter its node.
     constants: BTreeMap<String, usize>,
+    /// For a node that stands for −∞ where its mask is 0, and for its value where that is 1: the mask, in the node's dimensions.
+    masks: BTreeMap<usize, Array>,
+    /// Elements of all masks.
+    masked: usize,
 }
 
 impl Builder {
@@ -67,6 +71,9 @@ impl Builder {
     /// The node of a value; a constant becomes a parameter, whose name gets a number where another array has it already.
     pub(crate) fn node(&mut self, value: &Value) -> Result<usize, ImportError> {
         let constant = match value {
+            Value::Node(id) if self.masks.contains_key(id) => {
+                return Err(fault!(UnsupportedFeature, "what is −∞ behind a mask is read by a softmax alone"));
+            }
             Value::Node(id) => return Ok(*id),
             Value::Constant(constant) => constant,
         };
@@ -84,6 +91,30 @@ impl Builder {
         self.parameters.insert(name.clone(), tensor);
         self.constants.insert(name, id);
         Ok(id)
+    }
+
+    /// Lets a node that nothing else uses stand for −∞ where `mask` is 0.
+    pub(crate) fn mask(&mut self, value: Value, mask: Array) -> Result<Value, ImportError> {
+        self.masked += mask.dimensions().iter().product::<usize>(); // below 2^25 each
+        if self.masked > MAX_FOLDED {
+            return Err(fault!(LimitElements, "masks of more than {MAX_FOLDED} elements"));
+        }
+        if let Value::Node(id) = value {
+            self.masks.insert(id, mask);
+        }
+        Ok(value)
+    }
+
+    /// `op` of a masked value and its mask, which gets this name; nothing when there is no mask.
+    pub(crate) fn apply_masked(&mut self, op: Op, value: &Value, name: &str) -> Result<Option<Value>, ImportError> {
+        let Value::Node(id) = value else {
+            return Ok(None);
+        };
+        let Some(mask) = self.masks.get(id).cloned() else {
+            return Ok(None);
+        };
+        let mask = self.node(&Value::constant(name, mask))?;
+        self.push(op, &[*id, mask]).map(|id| Some(Value::Node(id)))
     }
 
     /// The dimensions of a value.

@@ -7,6 +7,7 @@ use crate::builder::Value;
 use crate::error::{ImportError, fault};
 use crate::proto::{AttributeProto, NodeProto, attribute_type};
 use crate::tensor_proto::{self, External};
+use num_rational::BigRational;
 use std::collections::BTreeMap;
 use tl_kernel::number::Exact;
 
@@ -209,6 +210,12 @@ impl<'a> Call<'a> {
 /// The exact value of a finite binary32 word.
 pub(crate) fn exact(word: u32) -> Result<Exact, ImportError> {
     Exact::from_binary32(word).ok_or_else(|| fault!(UnsupportedAttribute, "the number {word:08x} is not finite"))
+}
+
+/// The exact number of a rational.
+pub(crate) fn of_rational(value: &BigRational) -> Result<Exact, ImportError> {
+    let text = format!("{}/{}", value.numer(), value.denom());
+    Exact::parse(&text).map_err(|error| fault!(UnsupportedAttribute, "{text}: {error}"))
 }
 
 /// The axis that `axis` names in `rank` dimensions, counted from the end when it is negative.

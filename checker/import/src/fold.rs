@@ -2,7 +2,7 @@
 //!
 //! Every result is checked against the range of its type; what would wrap, divide by zero or round is an error, not a value.
 
-use crate::array::{Array, Dtype, Elements, count, folded, strides};
+use crate::array::{Array, Dtype, Elements, MAX_FOLDED, count, folded, strides};
 use crate::error::{ImportError, fault};
 
 /// The dimensions that `a` and `b` broadcast to (numpy alignment).
@@ -76,6 +76,62 @@ pub(crate) fn binary(op: &str, x: &Array, y: &Array) -> Result<Array, ImportErro
     Array::new(dtype, dimensions, Elements::Integers(values.collect::<Result<_, _>>()?))
 }
 
+/// The comparison `op` of two float32 arrays, as IEEE 754 compares: a NaN is equal to nothing, −0 is 0.
+pub(crate) fn compare(op: &str, x: &Array, y: &Array) -> Result<Array, ImportError> {
+    let f: fn(&f32, &f32) -> bool = match op {
+        "Equal" => |a, b| a == b,
+        "Less" => |a, b| a < b,
+        "LessOrEqual" => |a, b| a <= b,
+        "Greater" => |a, b| a > b,
+        "GreaterOrEqual" => |a, b| a >= b,
+        _ => return Err(fault!(UnsupportedOp, "{op} of float32")),
+    };
+    let dimensions = broadcast_dimensions(x.dimensions(), y.dimensions())?;
+    let (x, y) = (broadcast(x, &dimensions)?, broadcast(y, &dimensions)?);
+    let pairs = x.words().unwrap_or_default().iter().zip(y.words().unwrap_or_default());
+    let truth = pairs.map(|(&a, &b)| i64::from(f(&f32::from_bits(a), &f32::from_bits(b)))).collect();
+    Array::new(Dtype::Bool, dimensions, Elements::Integers(truth))
+}
+
+/// The bits of −∞.
+const NEGATIVE_INFINITY: u32 = 0xff80_0000;
+
+/// A float32 array with −∞ somewhere, and otherwise numbers, as these numbers with 0 in the other places, and a mask with 0 in those and 1 elsewhere.
+pub(crate) fn masked(x: &Array) -> Result<Option<(Array, Array)>, ImportError> {
+    let words = x.words().unwrap_or_default();
+    let blocked = |word: u32| word == NEGATIVE_INFINITY;
+    let number = |word: u32| blocked(word) || f32::from_bits(word).is_finite();
+    if !words.iter().any(|&word| blocked(word)) || !words.iter().all(|&word| number(word)) {
+        return Ok(None);
+    }
+    let array = |f: &dyn Fn(u32) -> u32| {
+        let words = words.iter().map(|&word| f(word)).collect();
+        Array::new(Dtype::Float32, x.dimensions().to_vec(), Elements::Words(words))
+    };
+    let one = 1f32.to_bits();
+    Ok(Some((
+        array(&|word| if blocked(word) { 0 } else { word })?,
+        array(&|word| if blocked(word) { 0 } else { one })?,
+    )))
+}
+
+/// The sum of two float32 arrays of which one has −∞ somewhere, when no entry is rounded.
+pub(crate) fn masked_sum(x: &Array, y: &Array) -> Result<Option<Array>, ImportError> {
+    if masked(x)?.is_none() && masked(y)?.is_none() {
+        return Ok(None);
+    }
+    let dimensions = broadcast_dimensions(x.dimensions(), y.dimensions())?;
+    let (x, y) = (broadcast(x, &dimensions)?, broadcast(y, &dimensions)?);
+    let sum = |(&a, &b): (&u32, &u32)| {
+        let (a, b) = (f32::from_bits(a), f32::from_bits(b));
+        let exact = a == f32::NEG_INFINITY && b < f32::INFINITY || b == f32::NEG_INFINITY && a < f32::INFINITY;
+        (exact || a == 0.0 || b == 0.0).then(|| (a + b).to_bits())
+    };
+    let pairs = x.words().unwrap_or_default().iter().zip(y.words().unwrap_or_default());
+    let words: Option<Vec<u32>> = pairs.map(sum).collect();
+    words.map(|words| Array::new(Dtype::Float32, dimensions, Elements::Words(words))).transpose()
+}
+
 /// The remainder with the sign of the divisor (the `Mod` of ONNX with `fmod = 0`).
 fn floor_mod(a: i64, b: i64) -> Option<i64> {
     let remainder = a.checked_rem(b)?;
@@ -103,27 +159,51 @@ pub(crate) fn reduce(op: &str, x: &Array, axes: &[usize]) -> Result<Array, Impor
         "ReduceMin" => |a: i64, b: i64| Some(a.min(b)),
         _ => return Err(fault!(UnsupportedOp, "{op} of integers")),
     };
-    let mut dimensions = x.dimensions().to_vec();
+    let step = |sum: i64, value: i64| in_range(x.dtype(), combine(sum, value));
+    let (dimensions, values) = along(op, x.dimensions(), integers(x)?, axes, step)?;
+    Array::new(x.dtype(), dimensions, Elements::Integers(values))
+}
+
+/// The greatest or least float32 along all axes in `axes`, which become 1: one of the elements, as −0 is below 0. Nothing where there is a NaN.
+pub(crate) fn extremum(op: &str, x: &Array, axes: &[usize]) -> Result<Option<Array>, ImportError> {
+    let words = x.words().unwrap_or_default();
+    if words.iter().any(|&word| f32::from_bits(word).is_nan()) {
+        return Ok(None);
+    }
+    let below = |a: u32, b: u32| f32::from_bits(a).total_cmp(&f32::from_bits(b)).is_lt();
+    let step = |a: u32, b: u32| Ok(if below(a, b) == (op == "ReduceMax") { b } else { a });
+    let (dimensions, words) = along(op, x.dimensions(), words, axes, step)?;
+    Array::new(x.dtype(), dimensions, Elements::Words(words)).map(Some)
+}
+
+/// The elements combined along all axes in `axes`, which become 1, in row-major order.
+fn along<T: Copy>(
+    op: &str,
+    from: &[usize],
+    elements: &[T],
+    axes: &[usize],
+    step: impl Fn(T, T) -> Result<T, ImportError>,
+) -> Result<(Vec<usize>, Vec<T>), ImportError> {
+    let mut dimensions = from.to_vec();
     for &axis in axes {
         if let Some(dimension) = dimensions.get_mut(axis) {
             *dimension = 1;
         }
     }
-    let (from, to) = (strides(x.dimensions()), strides(&dimensions));
-    let mut result: Vec<Option<i64>> = vec![None; count(&dimensions)?];
-    for (position, &value) in integers(x)?.iter().enumerate() {
-        let index = |axis: usize| position / from[axis] % x.dimensions()[axis]; // axis < rank; no dimension is zero here
-        let at: usize = (0..x.rank()).filter(|axis| !axes.contains(axis)).map(|axis| index(axis) * to[axis]).sum();
+    let (outer, to) = (strides(from), strides(&dimensions));
+    let mut result: Vec<Option<T>> = vec![None; count(&dimensions)?];
+    for (position, &value) in elements.iter().enumerate() {
+        let index = |axis: usize| position / outer[axis] % from[axis]; // axis < rank; no dimension is zero here
+        let at: usize = (0..from.len()).filter(|axis| !axes.contains(axis)).map(|axis| index(axis) * to[axis]).sum();
         if let Some(place) = result.get_mut(at) {
             *place = Some(match *place {
                 None => value,
-                Some(sum) => in_range(x.dtype(), combine(sum, value))?,
+                Some(sum) => step(sum, value)?,
             });
         }
     }
-    let values: Option<Vec<i64>> = result.into_iter().collect();
-    let values = values.ok_or_else(|| fault!(Inexact, "{op} of nothing"))?;
-    Array::new(x.dtype(), dimensions, Elements::Integers(values))
+    let values: Option<Vec<T>> = result.into_iter().collect();
+    Ok((dimensions, values.ok_or_else(|| fault!(Inexact, "{op} of nothing"))?))
 }
 
 /// The integers `start, start + delta, …` before `limit`.
@@ -137,6 +217,23 @@ pub(crate) fn range(start: i64, limit: i64, delta: i64) -> Result<Vec<i64>, Impo
     let number = usize::try_from(number).unwrap_or(usize::MAX);
     folded(&[number])?;
     (0..number).map(|i| Ok(start + delta * i64::try_from(i).unwrap_or(0))).collect() // between start and limit
+}
+
+/// The binary32 words of `start, start + delta, …` before `limit`, when each of them is a binary32 number.
+pub(crate) fn float_range(start: u32, limit: u32, delta: u32) -> Result<Vec<u32>, ImportError> {
+    let [start, limit, delta] = [start, limit, delta].map(|word| f64::from(f32::from_bits(word)));
+    let mut words = Vec::new();
+    for i in 0..=MAX_FOLDED {
+        let offset = i as f64 * delta; // exact: 26 bits times 24
+        let value = start + offset;
+        if delta == 0.0 || value - start != offset || value - offset != start || f64::from(value as f32) != value {
+            return Err(fault!(Inexact, "the range from {start} to {limit} by {delta}"));
+        } else if (limit - value) * delta.signum() <= 0.0 {
+            return Ok(words);
+        }
+        words.push((value as f32).to_bits());
+    }
+    Err(fault!(LimitElements, "a range of more than {MAX_FOLDED} elements"))
 }
 
 /// The array with elements of the type `to`, every one of the same value; to bool, whether it is not zero.
@@ -220,6 +317,26 @@ mod tests {
     }
 
     #[test]
+    fn floats_are_compared_and_never_rounded() {
+        let floats = |values: &[f32]| {
+            let words = values.iter().map(|x| x.to_bits()).collect();
+            Array::new(Dtype::Float32, vec![values.len()], Elements::Words(words)).unwrap()
+        };
+        let (x, y) =
+            (floats(&[-0.0, f32::NAN, f32::NEG_INFINITY, 1.0]), floats(&[0.0, f32::NAN, f32::NEG_INFINITY, 2.0]));
+        for (op, expected) in [("Equal", [1, 0, 1, 0]), ("Less", [0, 0, 0, 1]), ("GreaterOrEqual", [1, 0, 1, 0])] {
+            assert_eq!(compare(op, &x, &y).unwrap().as_integers(), Some(expected.as_slice()), "{op}");
+        }
+        assert_eq!(extremum("ReduceMax", &x, &[0]).unwrap(), None);
+        let x = floats(&[-0.0, 0.0, -1.0, f32::NEG_INFINITY]).reshaped(vec![2, 2]).unwrap();
+        assert_eq!(extremum("ReduceMax", &x, &[1]).unwrap(), Some(floats(&[0.0, -1.0]).reshaped(vec![2, 1]).unwrap()));
+        assert_eq!(
+            extremum("ReduceMin", &x, &[0]).unwrap(),
+            Some(floats(&[-1.0, f32::NEG_INFINITY]).reshaped(vec![1, 2]).unwrap())
+        );
+    }
+
+    #[test]
     fn a_cast_keeps_the_value_or_is_refused() {
         assert_eq!(cast(&ints(&[3, -1]), Dtype::Float32).unwrap().words(), Some([0x4040_0000, 0xbf80_0000].as_slice()));
         assert_eq!(cast(&ints(&[(1 << 24) + 1]), Dtype::Float32).unwrap_err().code(), "TL0431");
@@ -237,5 +354,18 @@ mod tests {
             assert_eq!(range(start, limit, delta).unwrap(), expected);
         }
         assert!(range(0, 1, 0).is_err() && range(i64::MIN, i64::MAX, 1).is_err());
+        for (start, limit, delta, expected) in [
+            (1.0f32, 5.0f32, 2.0f32, Some(vec![1.0f32, 3.0])),
+            (1.0, -1.0, -0.5, Some(vec![1.0, 0.5, 0.0, -0.5])),
+            (1.0, 1.0, 1.0, Some(vec![])),
+            (0.0, 1.0, 0.1, None), // 3 · 0.1 has more than 24 bits
+            (0.0, 1.0, 0.0, None),
+            (0.0, 1.0, f32::NAN, None),
+            (0.0, f32::INFINITY, 1.0, None),
+        ] {
+            let found = float_range(start.to_bits(), limit.to_bits(), delta.to_bits());
+            let expected = expected.map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>());
+            assert_eq!(found.ok(), expected, "{start} {limit} {delta}");
+        }
     }
 }

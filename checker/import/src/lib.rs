@@ -6,7 +6,7 @@
 //!
 //! | door | from | to |
 //! |---|---|---|
-//! | [`import_onnx`], [`import_onnx_bytes`] | ONNX, operator sets 7 to 22 (`.onnx`, `.onnx.gz`, external data) | [`Model`] |
+//! | [`import_onnx`], [`import_onnx_bytes`] | ONNX, operator sets 7 to 28 (`.onnx`, `.onnx.gz`, external data) | [`Model`] |
 //! | [`read_tensors`], [`read_arrays`], [`parse_tensor`] | `.npy`, `.npz`, TensorProto `.pb`, `.safetensors` | float32 tensors; arrays to bind inputs to |
 //! | [`read_property`] | VNN-LIB 1.0 (`.vnnlib`, `.vnnlib.gz`) | [`Property`] with its input box |
 

@@ -35,9 +35,9 @@ pub(crate) fn array(bytes: &[u8]) -> Result<Array, ImportError> {
 
 fn bytes_of(dtype: Dtype) -> usize {
     match dtype {
-        Dtype::Float64 | Dtype::Int64 => 8,
-        Dtype::Float32 | Dtype::Int32 => 4,
-        Dtype::Float16 | Dtype::BFloat16 => 2,
+        Dtype::Float64 | Dtype::Int64 | Dtype::Uint64 => 8,
+        Dtype::Float32 | Dtype::Int32 | Dtype::Uint32 => 4,
+        Dtype::Float16 | Dtype::BFloat16 | Dtype::Int16 | Dtype::Uint16 => 2,
         Dtype::Int8 | Dtype::Uint8 | Dtype::Bool => 1,
     }
 }
@@ -49,6 +49,10 @@ fn dtype(descr: &str) -> Result<Dtype, ImportError> {
         "<f2" => Dtype::Float16,
         "<i8" => Dtype::Int64,
         "<i4" => Dtype::Int32,
+        "<i2" => Dtype::Int16,
+        "<u8" => Dtype::Uint64,
+        "<u4" => Dtype::Uint32,
+        "<u2" => Dtype::Uint16,
         "|i1" => Dtype::Int8,
         "|u1" => Dtype::Uint8,
         "|b1" => Dtype::Bool,

@@ -1,6 +1,6 @@
 //! A whole model: decoded, checked for what is not supported, walked in order, lowered node by node.
 
-use crate::array::{Array, MAX_FOLDED};
+use crate::array::{Array, Elements, MAX_FOLDED};
 use crate::builder::{Builder, Value};
 use crate::call::Call;
 use crate::error::{ImportError, fault};
@@ -16,7 +16,7 @@ use tl_kernel::ir::Shape;
 use tl_kernel::limits::Limits;
 
 /// The supported versions of the operator set `ai.onnx`.
-pub const OPSETS: RangeInclusive<i64> = 7..=22;
+pub const OPSETS: RangeInclusive<i64> = 7..=28;
 
 /// The model in the file at `path`; a name that ends in `.gz` is decompressed. External data are read from beside the file.
 pub fn import_onnx(path: impl AsRef<Path>, options: &ImportOptions) -> Result<Model, ImportError> {
@@ -122,7 +122,15 @@ impl<'a> Walk<'a> {
                 continue; // before IR version 4, initializers are listed among the inputs
             }
             match self.input(name, input).map_err(|error| error.at(format!("input {name:?}"))) {
-                Ok(value) => self.define(name, value)?,
+                Ok(value) => {
+                    let is_empty = |array: &Array| array.dimensions().contains(&0);
+                    if !self.options.bindings.contains_key(name)
+                        && matches!(&value, Value::Constant(constant) if is_empty(&constant.array))
+                    {
+                        unused.push(name.to_string());
+                    }
+                    self.define(name, value)?;
+                }
                 Err(error) => {
                     unused.push(name.to_string());
                     self.refused.insert(name, error);
@@ -167,15 +175,17 @@ impl<'a> Walk<'a> {
         for (axis, dimension) in shape.dim.iter().enumerate() {
             let symbol = dimension.dim_param.as_deref().unwrap_or_default();
             let size = match dimension.dim_value {
-                Some(0) if symbol.is_empty() => {
-                    return Err(fault!(Shapes, "dimension {axis} is zero"));
-                }
-                Some(value) if value > 0 && symbol.is_empty() => {
+                Some(value) if value >= 0 && symbol.is_empty() => {
                     usize::try_from(value).map_err(|_| fault!(LimitElements, "dimension {value}"))?
                 }
                 _ => self.symbolic(symbol, axis)?,
             };
             dimensions.push(size);
+        }
+        if dimensions.contains(&0) {
+            // Nothing is read from it, so that it is a constant, and no input of the graph.
+            let nothing = Array::new(Dtype::Float32, dimensions, Elements::Words(Vec::new()))?;
+            return Ok(Value::constant(name, nothing));
         }
         let shape = Shape::new(dimensions).map_err(|error| fault!(Shapes, "{error}"))?;
         Ok(Value::Node(self.builder.input(name, shape)))

@@ -25,16 +25,16 @@ pub(crate) fn dtype(data_type: i32) -> Result<Dtype, ImportError> {
         "",
         "",
         "",
-        "uint16",
-        "int16",
+        "",
+        "",
         "",
         "",
         "string",
         "",
         "",
         "",
-        "uint32",
-        "uint64",
+        "",
+        "",
         "complex64",
         "complex128",
         "",
@@ -55,11 +55,15 @@ pub(crate) fn dtype(data_type: i32) -> Result<Dtype, ImportError> {
         1 => Dtype::Float32,
         2 => Dtype::Uint8,
         3 => Dtype::Int8,
+        4 => Dtype::Uint16,
+        5 => Dtype::Int16,
         6 => Dtype::Int32,
         7 => Dtype::Int64,
         9 => Dtype::Bool,
         10 => Dtype::Float16,
         11 => Dtype::Float64,
+        12 => Dtype::Uint32,
+        13 => Dtype::Uint64,
         16 => Dtype::BFloat16,
         other => {
             let name = usize::try_from(other).ok().and_then(|code| UNSUPPORTED.get(code)).unwrap_or(&"unknown");
@@ -151,7 +155,11 @@ pub(crate) fn from_bytes(dtype: Dtype, bytes: &[u8]) -> Result<Elements, ImportE
         Dtype::Float64 => Elements::Wide(each(bytes, u64::from_le_bytes)?),
         Dtype::Int64 => Elements::Integers(each(bytes, i64::from_le_bytes)?),
         Dtype::Int32 => Elements::Integers(each(bytes, |b| i32::from_le_bytes(b).into())?),
+        Dtype::Int16 => Elements::Integers(each(bytes, |b| i16::from_le_bytes(b).into())?),
         Dtype::Int8 => Elements::Integers(each(bytes, |b| i8::from_le_bytes(b).into())?),
+        Dtype::Uint64 => unsigned(&each(bytes, u64::from_le_bytes)?)?,
+        Dtype::Uint32 => Elements::Integers(each(bytes, |b| u32::from_le_bytes(b).into())?),
+        Dtype::Uint16 => Elements::Integers(each(bytes, |b| u16::from_le_bytes(b).into())?),
         Dtype::Uint8 => Elements::Integers(each(bytes, |[b]: [u8; 1]| b.into())?),
         Dtype::Bool => truth(each(bytes, |[b]: [u8; 1]| b.into())?)?,
     })
@@ -170,18 +178,33 @@ fn from_field(dtype: Dtype, tensor: &TensorProto, field: &str) -> Result<Element
         (Dtype::Float16, "int32_data") => Elements::Words(halves()?.into_iter().map(widen16).collect()),
         (Dtype::BFloat16, "int32_data") => Elements::Words(halves()?.into_iter().map(|h| u32::from(h) << 16).collect()),
         (Dtype::Bool, "int32_data") => truth(tensor.int32_data.iter().map(|&i| i.into()).collect())?,
-        (Dtype::Int32 | Dtype::Int8 | Dtype::Uint8, "int32_data") => {
-            let values: Vec<i64> = tensor.int32_data.iter().map(|&i| i.into()).collect();
-            let (lo, hi) = dtype.range().unwrap_or_default();
-            if let Some(value) = values.iter().find(|value| !(lo..=hi).contains(*value)) {
-                return Err(fault!(TensorData, "{value} is outside {}", dtype.name()));
-            }
-            Elements::Integers(values)
+        (Dtype::Int32 | Dtype::Int16 | Dtype::Int8 | Dtype::Uint16 | Dtype::Uint8, "int32_data") => {
+            within(dtype, tensor.int32_data.iter().map(|&i| i.into()).collect())?
         }
+        (Dtype::Uint64, "uint64_data") => unsigned(&tensor.uint64_data)?,
+        (Dtype::Uint32, "uint64_data") => match unsigned(&tensor.uint64_data)? {
+            Elements::Integers(values) => within(dtype, values)?,
+            other => other,
+        },
         _ => {
             return Err(fault!(TensorData, "{} elements in the field {field}", dtype.name()));
         }
     })
+}
+
+/// Integers that lie in the range of their type.
+fn within(dtype: Dtype, values: Vec<i64>) -> Result<Elements, ImportError> {
+    let (lo, hi) = dtype.range().unwrap_or_default();
+    match values.iter().find(|value| !(lo..=hi).contains(*value)) {
+        Some(value) => Err(fault!(TensorData, "{value} is outside {}", dtype.name())),
+        None => Ok(Elements::Integers(values)),
+    }
+}
+
+/// Integers below 2^63.
+fn unsigned(values: &[u64]) -> Result<Elements, ImportError> {
+    let signed = |&value: &u64| i64::try_from(value).map_err(|_| fault!(Dtype, "{value} of uint64 is beyond 2^63"));
+    values.iter().map(signed).collect::<Result<_, _>>().map(Elements::Integers)
 }
 
 fn truth(values: Vec<i64>) -> Result<Elements, ImportError> {

@@ -96,7 +96,7 @@ fn what_a_model_may_not_be_is_refused_with_its_code_and_place() {
         (b"PK\x03\x04\x14\0\0\0\0\0".to_vec(), "TL0414", ""),
         (tensor("t", &[2], bytes(9, [0; 8])), "TL0414", ""),
         (model(6, plain(), Vec::new()), "TL0416", "version 6"),
-        (model(23, plain(), Vec::new()), "TL0416", "version 23"),
+        (model(29, plain(), Vec::new()), "TL0416", "version 29"),
         (model(u64::MAX, plain(), Vec::new()), "TL0416", "version -1"),
         (model(13, plain(), bytes(8, int(2, 13))), "TL0416", "twice"),
         (model(13, plain(), bytes(25, "f")), "TL0417", "functions"),
@@ -147,6 +147,9 @@ fn what_a_model_may_not_be_is_refused_with_its_code_and_place() {
         (one(node("MatMul", &["x", "x"], &["y"], &[])), "TL0430", "matmul_c2"),
         (one(node("Shape", &["x"], &["y"], &[])), "TL0421", "int64"),
         (one(node("Dropout", &["x"], &["d", "y"], &[])), "TL0417", "output 1"),
+        // 1, then −∞: a mask, which nothing but a softmax reads.
+        (initializer(tensor("c", &[2], bytes(9, [0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xff]))), "TL0417", "softmax"),
+        (one(node("Less", &["x", "x"], &["y"], &[])), "TL0429", "input 0"),
     ] {
         match import(&bytes) {
             Err(error) => {

@@ -92,6 +92,18 @@ codes! {
     Internal = "TL0901", Declined, "an invariant of the checker does not hold";
 }
 
+impl Code {
+    /// `Ok` when the condition holds, else the finding of this kind at `pointer`.
+    pub(crate) fn unless(
+        self,
+        condition: bool,
+        pointer: impl Into<String>,
+        message: impl FnOnce() -> String,
+    ) -> Result<(), Diagnostic> {
+        if condition { Ok(()) } else { Err(Diagnostic::new(self, pointer, message())) }
+    }
+}
+
 /// A finding: what is wrong and where. Optional facts are exact numbers as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -129,6 +141,13 @@ impl Diagnostic {
             ulps: None,
             facts: Vec::new(),
         }
+    }
+
+    /// The same finding with what the certificate says and what the checker derived.
+    #[must_use]
+    pub fn comparing(mut self, claimed: impl fmt::Display, derived: impl fmt::Display) -> Self {
+        (self.claimed, self.derived) = (Some(claimed.to_string()), Some(derived.to_string()));
+        self
     }
 
     /// The same finding with a further fact.

@@ -19,6 +19,7 @@ pub mod cert;
 pub mod claim;
 pub mod context;
 pub mod diagnostic;
+#[macro_use]
 pub mod ir;
 pub mod limits;
 pub mod number;

@@ -34,3 +34,8 @@ impl Default for Limits {
         }
     }
 }
+
+/// A count of this machine as a number of 64 bits, as digests and work have it.
+pub(crate) fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

@@ -2,6 +2,8 @@
 //!
 //! Empty without the feature `oracles`, so that nobody needs a C compiler, make and m4 to build and test the project.
 //!
+//! `mpfr` brackets real values for `tests/real_mpfr.rs`.
+//!
 //! The proof that the elementary functions of `Binary32` are correctly rounded: `rounding` (a second rounding routine), `arbiter` (MPFR),
 //! `function` (each function of ours beside its oracles, and the verdict at one argument), `power` (the same for `x^y`), `scan` (all words,
 //! in blocks that any run may take up where another left off). `src/bin/scan.rs` is its command, `tests/exhaustive.rs` its sample.
@@ -10,6 +12,8 @@
 pub mod arbiter;
 #[cfg(feature = "oracles")]
 pub mod function;
+#[cfg(feature = "oracles")]
+pub mod mpfr;
 #[cfg(feature = "oracles")]
 pub mod power;
 #[cfg(feature = "oracles")]

@@ -5,6 +5,7 @@ use crate::rounding::{Outcome, of_binary64};
 use core_math as cr;
 use tl_kernel::context::binary32::word::{INFINITY, ONE, QUIET, is_nan, is_signaling, is_zero};
 use tl_kernel::context::binary32::{Flags, RoundingMode};
+use tl_spec_tests::Random;
 
 /// Pairs in a block of [`random_pairs`].
 pub const BLOCK: u64 = 1 << 16;
@@ -53,41 +54,15 @@ fn oracle(x: f32, y: f32, mode: RoundingMode) -> Option<Outcome> {
     confirmed.then_some(outcome)
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
-#[derive(Clone, Copy, Debug)]
-struct Stream(u64);
-
-impl Stream {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn word(&mut self) -> u32 {
-        (self.next() >> 32) as u32
-    }
-
-    /// In [0, 1).
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / 9_007_199_254_740_992.0
-    }
-}
-
 /// The pairs of a block; ten of sixteen have `x` uniform among the positive words and `|y log₂ x| < 150`, the rest are of the kinds below.
 pub fn random_pairs(seed: u64, block: u64) -> impl Iterator<Item = (u32, u32)> {
-    let mut stream = Stream(seed ^ block.wrapping_mul(0xd6e8_feb8_6659_fd93));
+    let mut stream = Random(seed ^ block.wrapping_mul(0xd6e8_feb8_6659_fd93));
     (0..BLOCK).map(move |_| pair(&mut stream))
 }
 
-fn pair(stream: &mut Stream) -> (u32, u32) {
-    let positive = |stream: &mut Stream| 1 + stream.below(u64::from(INFINITY) - 1) as u32;
-    let beside_one = |stream: &mut Stream| {
+fn pair(stream: &mut Random) -> (u32, u32) {
+    let positive = |stream: &mut Random| 1 + stream.below(u64::from(INFINITY) - 1) as u32;
+    let beside_one = |stream: &mut Random| {
         let bits = 1 + stream.below(20);
         let distance = stream.below(1 << bits) as u32;
         if stream.below(2) == 0 { ONE + 1 + distance } else { ONE - 1 - distance }

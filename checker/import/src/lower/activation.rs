@@ -2,7 +2,7 @@
 
 use super::elementwise::join;
 use crate::builder::{Builder, Value};
-use crate::call::{Call, exact};
+use crate::call::{Call, exact, of_rational};
 use crate::error::{ImportError, fault};
 use tl_kernel::number::Exact;
 use tl_kernel::spec::{self, Op};
@@ -52,8 +52,7 @@ pub(super) fn celu(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>,
     if alpha <= Exact::integer(0) {
         return Err(fault!(UnsupportedAttribute, "alpha {alpha} of Celu is not positive"));
     }
-    let inverse = Exact::parse(&format!("{}/{}", alpha.rational().denom(), alpha.rational().numer()));
-    let factor = inverse.map_err(|error| fault!(UnsupportedAttribute, "alpha {alpha}: {error}"))?;
+    let factor = of_rational(&alpha.rational().recip())?;
     let x = call.input(0)?;
     let positive = builder.apply(Op::Relu(spec::relu::Relu {}), &[&x])?;
     let negative = builder.apply(below_zero(), &[&x])?;
@@ -101,6 +100,28 @@ pub(super) fn gelu(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>,
         }
     };
     Ok(vec![builder.apply(Op::Gelu(spec::gelu::Gelu { form }), &[&call.input(0)?])?])
+}
+
+fn swished(builder: &mut Builder, x: &Value, alpha: Exact) -> Result<Value, ImportError> {
+    if alpha == Exact::integer(1) {
+        return builder.apply(Op::Silu(spec::silu::Silu {}), &[x]);
+    }
+    let scaled = builder.apply(Op::Scale(spec::scale::Scale { factor: alpha }), &[x])?;
+    let gate = builder.apply(Op::Sigmoid(spec::sigmoid::Sigmoid {}), &[&scaled])?;
+    builder.apply(Op::Mul(spec::mul::Mul {}), &[x, &gate])
+}
+
+/// `Swish`: x · sigmoid(alpha · x).
+pub(super) fn swish(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
+    let alpha = call.exact("alpha", 1.0)?;
+    Ok(vec![swished(builder, &call.input(0)?, alpha)?])
+}
+
+/// `SwiGLU`: the `Swish` of the gate times the second operand, of one shape.
+pub(super) fn swiglu(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
+    let alpha = call.exact("alpha", 1.0)?;
+    let gate = swished(builder, &call.input(0)?, alpha)?;
+    Ok(vec![builder.apply(Op::Mul(spec::mul::Mul {}), &[&gate, &call.input(1)?])?])
 }
 
 /// `Softsign`: x / (1 + |x|).

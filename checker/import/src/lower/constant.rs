@@ -53,7 +53,8 @@ fn to(call: &Call, value: &Value, dtype: Dtype) -> Result<Vec<Value>, ImportErro
 /// `Cast`: float32 stays what it is; constants keep their values or are refused.
 pub(super) fn cast(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let code = call.int("to")?.ok_or_else(|| fault!(Attribute, "attribute \"to\" is missing"))?;
-    call.ignore("saturate"); // bears only on 8-bit floats
+    call.ignore("saturate"); // bears only on 8-bit floats, as round_mode does
+    call.ignore("round_mode");
     let dtype = tensor_proto::dtype(i32::try_from(code).unwrap_or(-1))?;
     to(call, &call.input(0)?, dtype)
 }
@@ -61,6 +62,7 @@ pub(super) fn cast(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, Impor
 /// `CastLike`.
 pub(super) fn cast_like(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     call.ignore("saturate");
+    call.ignore("round_mode");
     let dtype = match call.input(1)? {
         Value::Node(_) => Dtype::Float32,
         Value::Constant(constant) => constant.array.dtype(),
@@ -82,8 +84,14 @@ pub(super) fn dropout(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, Im
     Ok(vec![call.input(0)?])
 }
 
-/// `Range` of constant integers.
+/// `Range` of constant integers, or of floats when every entry is one exactly.
 pub(super) fn range(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
+    call.ignore("stash_type"); // bears only on 16-bit floats
+    if let Some(start) = call.constant(0)?.filter(|start| start.words().is_some()) {
+        let one = |position| call.word(position)?.ok_or_else(|| fault!(Arity, "input {position} is missing"));
+        let words = fold::float_range(one(0)?, one(1)?, one(2)?)?;
+        return Ok(vec![Value::constant("", Array::new(start.dtype(), vec![words.len()], Elements::Words(words))?)]);
+    }
     let one = |position| match call.integers(position)?.as_deref() {
         Some(&[value]) => Ok(value),
         _ => Err(fault!(Shapes, "input {position} of Range is not one integer")),

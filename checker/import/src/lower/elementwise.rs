@@ -19,8 +19,16 @@ pub(super) fn other(value: &Value) -> Option<&Array> {
 /// The result of `op` on two float operands of any shapes that broadcast.
 pub(super) fn join(builder: &mut Builder, op: Op, x: &Value, y: &Value) -> Result<Value, ImportError> {
     let dimensions = fold::broadcast_dimensions(&builder.dimensions(x), &builder.dimensions(y))?;
+    if dimensions.contains(&0) {
+        return nothing(dimensions);
+    }
     let (x, y) = (builder.broadcast(x, &dimensions)?, builder.broadcast(y, &dimensions)?);
     builder.apply(op, &[&x, &y])
+}
+
+/// The float tensor without an element: what any function makes of one.
+fn nothing(dimensions: Vec<usize>) -> Result<Value, ImportError> {
+    Ok(Value::constant("", Array::new(Dtype::Float32, dimensions, Elements::Words(Vec::new()))?))
 }
 
 /// `op` without attributes, of one operand.
@@ -47,6 +55,9 @@ pub(super) fn unary(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>
         "Tanh" => Op::Tanh(spec::tanh::Tanh {}),
         other => return Err(fault!(UnsupportedOp, "{other} of float32")),
     };
+    if builder.dimensions(&x).contains(&0) {
+        return nothing(builder.dimensions(&x)).map(|value| vec![value]);
+    }
     Ok(vec![builder.apply(op, &[&x])?])
 }
 
@@ -67,6 +78,19 @@ fn pair(builder: &mut Builder, name: &str, x: &Value, y: &Value) -> Result<Value
     match (x, y) {
         (Value::Constant(a), Value::Constant(b)) if other(x).is_some() || other(y).is_some() => {
             Ok(Value::constant("", fold::binary(name, &a.array, &b.array)?))
+        }
+        (Value::Constant(a), Value::Constant(b)) if name == "Add" => match fold::masked_sum(&a.array, &b.array)? {
+            Some(sum) => Ok(Value::constant("", sum)),
+            None => join(builder, binary_op(name)?, x, y),
+        },
+        (node @ Value::Node(_), Value::Constant(c)) | (Value::Constant(c), node @ Value::Node(_)) if name == "Add" => {
+            let Some((numbers, mask)) = fold::masked(&c.array)? else {
+                return join(builder, binary_op(name)?, x, y);
+            };
+            // −∞ added to a number blocks it, whatever it is: the convention of attention masks.
+            let sum = join(builder, binary_op(name)?, node, &Value::constant(&c.name, numbers))?;
+            let mask = fold::broadcast(&mask, &builder.dimensions(&sum))?;
+            builder.mask(sum, mask)
         }
         _ => join(builder, binary_op(name)?, x, y),
     }
@@ -114,8 +138,9 @@ pub(super) fn folded(_: &mut Builder, call: &mut Call) -> Result<Vec<Value>, Imp
     let (Some(x), Some(y)) = (call.constant(0)?, call.constant(1)?) else {
         return Err(fault!(Arity, "{} of less than two", call.op));
     };
-    let float = matches!(x.elements(), Elements::Words(_) | Elements::Wide(_));
-    if float {
+    if x.words().is_some() && y.words().is_some() {
+        return Ok(vec![Value::constant("", fold::compare(call.op, &x, &y)?)]);
+    } else if matches!(x.elements(), Elements::Words(_) | Elements::Wide(_)) {
         return Err(fault!(UnsupportedOp, "{} of {}", call.op, x.dtype().name()));
     }
     Ok(vec![Value::constant("", fold::binary(call.op, &x, &y)?)])

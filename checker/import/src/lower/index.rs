@@ -1,14 +1,15 @@
 //! Operators that select or add elements at constant places.
 
 use super::shape::sizes;
-use crate::array::{Elements, folded};
+use crate::array::{Array, Dtype, Elements, folded};
 use crate::builder::{Builder, Value};
 use crate::call::{Call, axis, exact};
 use crate::error::{ImportError, fault};
 use crate::fold;
-use crate::moves::Positions;
+use crate::moves::{Positions, shape};
 use tl_kernel::number::Exact;
 use tl_kernel::spec::Op;
+use tl_kernel::spec::broadcast::Broadcast;
 use tl_kernel::spec::pad::{Pad, PadMode};
 
 /// `Gather` at constant indices, counted from the end when they are negative.
@@ -159,7 +160,7 @@ pub(super) fn pad(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, 
     Ok(vec![builder.apply(Op::Pad(Pad { before, after, mode, value }), &[&x])?])
 }
 
-/// `Where` under a constant condition: a selection from the two operands, one after the other.
+/// `Where` under a constant condition: a selection from the two operands, one after the other. Where one is −∞ throughout, it masks the other.
 pub(super) fn select(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let condition = call.constant(0)?.ok_or_else(|| fault!(Arity, "Where without a condition"))?;
     let (x, y) = (call.input(1)?, call.input(2)?);
@@ -169,15 +170,28 @@ pub(super) fn select(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value
     let Elements::Integers(truth) = condition.elements() else {
         return Err(fault!(Dtype, "the condition is {}", condition.dtype().name()));
     };
-    let (x, y) = (builder.broadcast(&x, &dimensions)?, builder.broadcast(&y, &dimensions)?);
     if truth.iter().all(|&t| t != 0) {
-        return Ok(vec![x]);
+        return Ok(vec![builder.broadcast(&x, &dimensions)?]);
     } else if truth.iter().all(|&t| t == 0) {
-        return Ok(vec![y]);
+        return Ok(vec![builder.broadcast(&y, &dimensions)?]);
     }
     let size = folded(&dimensions)?;
+    let positions: Vec<usize> = truth.iter().enumerate().map(|(i, &t)| if t != 0 { i } else { size + i }).collect();
+    for (value, outside, kept) in [(&x, &y, 1), (&y, &x, 0)] {
+        let infinite = matches!(outside, Value::Constant(c) if fold::masked(&c.array)?.is_some_and(|(_, mask)| mask.words().is_some_and(|mask| mask.iter().all(|&word| word == 0))));
+        if infinite && matches!(value, Value::Node(_)) {
+            let mask = truth.iter().map(|&t| f32::from(i8::from((t != 0) == (kept == 1))).to_bits()).collect();
+            let mask = Array::new(Dtype::Float32, dimensions.clone(), Elements::Words(mask))?;
+            let copy = builder.apply(Op::Broadcast(Broadcast { shape: shape(dimensions)? }), &[value])?;
+            return Ok(vec![builder.mask(copy, mask)?]);
+        }
+    }
+    if let (Value::Constant(a), Value::Constant(b)) = (&x, &y) {
+        let (a, b) = (fold::broadcast(&a.array, &dimensions)?, fold::broadcast(&b.array, &dimensions)?);
+        return Ok(vec![Value::constant("", Array::chained(&[&a, &b])?.pick(dimensions, &positions)?)]);
+    }
+    let (x, y) = (builder.broadcast(&x, &dimensions)?, builder.broadcast(&y, &dimensions)?);
     let (x, y) = (builder.reshape(&x, vec![size])?, builder.reshape(&y, vec![size])?);
     let both = builder.concat(&[x, y], 0)?;
-    let positions = truth.iter().enumerate().map(|(i, &t)| if t != 0 { i } else { size + i }).collect();
     Ok(vec![builder.gather(&both, 0, positions, dimensions)?])
 }

@@ -9,6 +9,7 @@ mod contract;
 mod conv;
 mod elementwise;
 mod index;
+mod interpolate;
 mod norm;
 mod pool;
 mod reduce;
@@ -122,6 +123,8 @@ operators! {
     "Squeeze" 1 1..=2 => shape::squeeze;
     "Sub" 7 2..=2 => elementwise::binary;
     "Sum" 6 MANY => elementwise::variadic;
+    "SwiGLU" 28 2..=2 => activation::swiglu;
+    "Swish" 24 1..=1 => activation::swish;
     "Tanh" 6 1..=1 => elementwise::unary;
     "Tile" 6 2..=2 => shape::tile;
     "Transpose" 1 1..=1 => shape::transpose;

@@ -1,30 +1,58 @@
-//! Normalisations, in inference.
+//! Normalisations, in inference; `BatchNormalization` in training too.
 
 use super::elementwise::join;
 use crate::array::folded;
 use crate::builder::{Builder, Value};
-use crate::call::{Call, axis, exact};
+use crate::call::{Call, axis, exact, of_rational};
 use crate::error::{ImportError, fault};
+use tl_kernel::number::Exact;
 use tl_kernel::spec::batch_norm::Statistics;
 use tl_kernel::spec::{self, Op};
 
 /// The default ε of every normalisation.
 const EPSILON: f32 = 1e-5;
 
-/// `BatchNormalization` with given statistics.
+/// `BatchNormalization`, with given statistics or (from version 14 on) those of the batch; the second and third output are then the running mean
+/// and the running biased variance, each momentum · old + (1 − momentum) · that of the batch.
 pub(super) fn batch(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let epsilon = call.exact("epsilon", EPSILON)?;
-    call.ignore("momentum"); // bears only on training
+    let momentum = call.exact("momentum", 0.9)?;
     if call.opset < 9 {
         call.only("spatial", 1)?;
     }
     let training = call.opset >= 14 && call.flag("training_mode", false)?;
-    if training || call.outputs.iter().skip(1).any(|name| !name.is_empty()) {
-        return Err(fault!(UnsupportedFeature, "BatchNormalization in training mode"));
+    let statistics = if training { Statistics::Batch } else { Statistics::Given };
+    if !training && call.outputs.iter().skip(1).any(|name| !name.is_empty()) {
+        return Err(fault!(UnsupportedFeature, "BatchNormalization in training mode before version 14"));
     }
     let values = call.all()?;
-    let op = spec::batch_norm::BatchNorm { statistics: Statistics::Given, epsilon };
-    Ok(vec![builder.apply(Op::BatchNorm(op), &values.iter().collect::<Vec<_>>())?])
+    let parents: Vec<&Value> = values.iter().take(if training { 3 } else { 5 }).collect();
+    let op = spec::batch_norm::BatchNorm { statistics, epsilon };
+    let mut results = vec![builder.apply(Op::BatchNorm(op), &parents)?];
+    if let (true, [x, _, _, mean, variance]) = (training, values.as_slice()) {
+        let rank = builder.dimensions(x).len();
+        let axes: Vec<usize> = (0..rank).filter(|&axis| axis != 1).collect();
+        let (centre, spread) = moments(builder, x, &axes)?;
+        let rest = of_rational(&(Exact::integer(1).rational() - momentum.rational()))?;
+        for (old, new) in [(mean, centre), (variance, spread)] {
+            let new = builder.reshape(&new, builder.dimensions(old))?;
+            let old = builder.apply(Op::Scale(spec::scale::Scale { factor: momentum.clone() }), &[old])?;
+            let new = builder.apply(Op::Scale(spec::scale::Scale { factor: rest.clone() }), &[&new])?;
+            results.push(builder.apply(Op::Add(spec::add::Add {}), &[&old, &new])?);
+        }
+    }
+    Ok(results) // what computes an unused output is dropped with it
+}
+
+/// The mean over `axes`, which stay with extent 1, and the biased variance.
+fn moments(builder: &mut Builder, x: &Value, axes: &[usize]) -> Result<(Value, Value), ImportError> {
+    let mean_of = |builder: &mut Builder, value: &Value| {
+        builder.apply(Op::Mean(spec::mean::Mean { axes: axes.to_vec(), keepdims: true }), &[value])
+    };
+    let mean = mean_of(builder, x)?;
+    let centred = join(builder, Op::Sub(spec::sub::Sub {}), x, &mean)?;
+    let square = builder.apply(Op::Mul(spec::mul::Mul {}), &[&centred, &centred])?;
+    Ok((mean, mean_of(builder, &square)?))
 }
 
 /// `InstanceNormalization`.
@@ -65,13 +93,7 @@ pub(super) fn layer(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>
     let epsilon = exact(word)?;
     let from = builder.dimensions(&x);
     let axes: Vec<usize> = (axis..from.len()).collect();
-    let mean_of = |builder: &mut Builder, value: &Value| {
-        builder.apply(Op::Mean(spec::mean::Mean { axes: axes.clone(), keepdims: true }), &[value])
-    };
-    let mean = mean_of(builder, &x)?;
-    let centred = join(builder, Op::Sub(spec::sub::Sub {}), &x, &mean)?;
-    let square = builder.apply(Op::Mul(spec::mul::Mul {}), &[&centred, &centred])?;
-    let variance = mean_of(builder, &square)?;
+    let (mean, variance) = moments(builder, &x, &axes)?;
     let term = builder.scalar(call.outputs.get(2).unwrap_or(&""), "epsilon", word)?;
     let sum = join(builder, Op::Add(spec::add::Add {}), &variance, &term)?;
     let deviation = builder.apply(Op::Rsqrt(spec::rsqrt::Rsqrt {}), &[&sum])?;

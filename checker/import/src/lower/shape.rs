@@ -183,13 +183,19 @@ pub(super) fn depth_to_space(builder: &mut Builder, call: &mut Call) -> Result<V
     Ok(vec![builder.reshape(&x, vec![n, d, h.saturating_mul(b), w.saturating_mul(b)])?])
 }
 
-/// `SpaceToDepth`.
+/// `SpaceToDepth`, from version 28 on in both orders of the channels.
 pub(super) fn space_to_depth(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
     let (b, [n, c, h, w]) = blocks(builder, call)?;
+    let mode = if call.opset >= 28 { call.string("mode", "DCR")? } else { "DCR".to_string() };
     if h % b != 0 || w % b != 0 {
         return Err(fault!(Shapes, "{h} by {w} is not made of blocks of {b} by {b}"));
     }
+    let order = match mode.as_str() {
+        "DCR" => vec![0, 3, 5, 1, 2, 4],
+        "CRD" => vec![0, 1, 3, 5, 2, 4],
+        other => return Err(fault!(UnsupportedAttribute, "attribute \"mode\" is {other:?}")),
+    };
     let x = builder.reshape(&call.input(0)?, vec![n, c, h / b, b, w / b, b])?;
-    let x = builder.permute(&x, vec![0, 3, 5, 1, 2, 4])?;
+    let x = builder.permute(&x, order)?;
     Ok(vec![builder.reshape(&x, vec![n, c.saturating_mul(b.saturating_mul(b)), h / b, w / b])?])
 }

@@ -7,10 +7,21 @@ use crate::array::count;
 use crate::builder::{Builder, Value};
 use crate::call::{Call, axis};
 use crate::error::ImportError;
+use tl_kernel::spec::masked_softmax::FullyBlocked;
 use tl_kernel::spec::{self, Op};
 
-/// `Softmax`.
+/// `Softmax`, of a masked value over what the mask allows: a row without that is 0/0, as in ONNX.
 pub(super) fn softmax(builder: &mut Builder, call: &mut Call) -> Result<Vec<Value>, ImportError> {
+    if call.opset >= 13 {
+        let x = call.input(0)?;
+        let axis = axis(call.int("axis")?.unwrap_or(-1), builder.dimensions(&x).len())?;
+        let op = spec::masked_softmax::MaskedSoftmax { axis, fully_blocked: FullyBlocked::Undefined };
+        let name = format!("{}.mask", call.outputs.first().unwrap_or(&""));
+        return Ok(vec![match builder.apply_masked(Op::MaskedSoftmax(op), &x, &name)? {
+            Some(y) => y,
+            None => builder.apply(Op::Softmax(spec::softmax::Softmax { axis }), &[&x])?,
+        }]);
+    }
     rows(builder, call, |axis| Op::Softmax(spec::softmax::Softmax { axis }))
 }
 

@@ -205,6 +205,30 @@ case(
     [("a", ints(-7, 3, 8, -2)), ("b", ints(3, 3, 5, 3))],
 )
 
+MASK = np.where(np.tri(3, 4, 1, dtype=bool), np.float32(0), np.float32(-np.inf)).astype(np.float32)
+case("softmax_masked_by_addition", 13, [[2, 3, 4]], [("Add", ["x", "m"], ["s"], {}), ("Softmax", ["s"], ["y"], {})], [("m", MASK)])
+case(
+    "softmax_masked_by_a_folded_sum", 13, [[2, 3, 4]],
+    [("Where", ["t", "i", "o"], ["m"], {}), ("Add", ["z0", "m"], ["b"], {}), ("Add", ["b", "x"], ["s"], {}), ("Softmax", ["s"], ["y"], {"axis": 1})],
+    [("t", MASK == 0), ("i", np.float32(0)), ("o", np.float32(-np.inf)), ("z0", np.full((3, 4), 0, np.float32))],
+)
+case(
+    "softmax_masked_by_a_selection", 13, [[2, 3, 4]], [("Where", ["t", "o", "x"], ["s"], {}), ("Softmax", ["s"], ["y"], {})],
+    [("t", MASK != 0), ("o", np.float32(-np.inf))],
+)
+for axes, keep in (((1,), 1), ((0, 2), 0), ((), 1)):
+    one(f"reduce_prod_{len(axes)}_{keep}", 13, "ReduceProd", [[2, 5, 3]], **({"axes": list(axes)} if axes else {}), keepdims=keep)
+for mode in ("half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"):
+    one(f"resize_cubic_{mode}", 13, "Resize", [[1, 2, 4, 5]], [("r", np.zeros(0, np.float32)), ("s", np.zeros(0, np.float32)), ("z", ints(1, 2, 7, 3))],
+        mode="cubic", coordinate_transformation_mode=mode)
+one("resize_cubic_without_the_outside", 13, "Resize", [[1, 2, 4, 5]], [("r", np.zeros(0, np.float32)), ("s", np.zeros(0, np.float32)), ("z", ints(1, 2, 7, 10))],
+    mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1)
+one("resize_a_part", 13, "Resize", [[1, 2, 4, 5]], [("r", np.array([0, 0, 0.25, -0.25, 1, 1, 0.875, 1.25], np.float32)), ("s", np.zeros(0, np.float32)), ("z", ints(1, 2, 3, 6))],
+    mode="linear", coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=2.5)
+case(
+    "range_of_floats", 13, [[4]], [("Range", ["a", "b", "d"], ["c"], {}), ("Add", ["x", "c"], ["y"], {})],
+    [("a", np.float32(1)), ("b", np.float32(-1)), ("d", np.float32(-0.5))],
+)
 with open("operators.txt", "w") as file:
     file.write("\n".join(LINES) + "\n")
 print(len(LINES), "cases", onnx.__version__, ort.__version__)

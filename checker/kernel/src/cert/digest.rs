@@ -4,8 +4,10 @@
 //! in byte order: length of the name, the name in UTF-8, rank, dimensions (each a 64-bit little-endian integer, the name excepted), then the
 //! words, 32-bit little-endian. Both are specified in `certs/FORMAT.md`.
 
+use crate::cert::tensor::hexadecimal;
 use crate::ir::Graph;
 use crate::ir::evaluate::Named;
+use crate::limits::wide;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -28,7 +30,7 @@ impl Digest {
     pub(crate) fn of_parameters(parameters: &Named<u32>) -> Self {
         let mut hash = Sha256::new();
         for (name, tensor) in parameters {
-            let length = |n: usize| u64::try_from(n).unwrap_or(u64::MAX).to_le_bytes();
+            let length = |n: usize| wide(n).to_le_bytes();
             hash.update(length(name.len()));
             hash.update(name.as_bytes());
             hash.update(length(tensor.dimensions().len()));
@@ -40,13 +42,10 @@ impl Digest {
 
     /// The digest written as 64 lower-case hexadecimal digits; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
+        let digits = Some(text.as_bytes()).filter(|digits| digits.len() == 64)?;
         let mut bytes = [0; 32];
-        let digits = text.as_bytes();
-        if digits.len() != 64 || !digits.iter().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
-            return None;
-        }
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+            *byte = u8::try_from(hexadecimal(pair)?).ok()?;
         }
         Some(Digest(bytes))
     }

@@ -7,10 +7,13 @@
 //! written out only when it is asked for: a long name above a long array costs their sum, not their product.
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::ir::attributes::Attribute;
 use crate::number::Exact;
+use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::rc::Rc;
 
 /// A JSON value as it stands in the text.
@@ -39,13 +42,13 @@ impl Json {
     }
 
     /// An object of these entries.
-    pub fn object<const N: usize>(entries: [(&str, Json); N]) -> Json {
+    pub fn object<'a>(entries: impl IntoIterator<Item = (&'a str, Json)>) -> Json {
         Json::Object(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
     }
 
-    /// An array of integers.
-    pub fn integers(values: &[usize]) -> Json {
-        Json::Array(values.iter().map(|&n| Json::Integer(i64::try_from(n).unwrap_or(i64::MAX))).collect())
+    /// The schema of what is defined as `name` in the schema of certificates.
+    pub(crate) fn defined(name: &str) -> Json {
+        Json::object([("$ref", Json::String(format!("#/$defs/{name}")))])
     }
 }
 
@@ -91,15 +94,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {
         Ok(Json::string(value))
     }
-    fn visit_string<E>(self, value: String) -> Result<Json, E> {
-        Ok(Json::String(value))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut array = Vec::new();
-        while let Some(item) = items.next_element()? {
-            array.push(item);
-        }
-        Ok(Json::Array(array))
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Json, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(items)).map(Json::Array)
     }
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
         let mut object = Vec::new();
@@ -110,36 +106,24 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 }
 
-impl fmt::Display for Json {
-    /// The compact text, keys in the order of the tree.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Json::Null | Json::OtherNumber => f.write_str("null"),
-            Json::Bool(value) => write!(f, "{value}"),
-            Json::Integer(value) => write!(f, "{value}"),
-            Json::String(text) => write_string(f, text),
-            Json::Array(items) => {
-                f.write_char('[')?;
-                for (i, item) in items.iter().enumerate() {
-                    write!(f, "{}{item}", if i == 0 { "" } else { "," })?;
-                }
-                f.write_char(']')
-            }
-            Json::Object(entries) => {
-                f.write_char('{')?;
-                for (i, (key, value)) in entries.iter().enumerate() {
-                    f.write_str(if i == 0 { "" } else { "," })?;
-                    write_string(f, key)?;
-                    write!(f, ":{value}")?;
-                }
-                f.write_char('}')
-            }
+            Json::Null | Json::OtherNumber => serializer.serialize_unit(),
+            Json::Bool(value) => value.serialize(serializer),
+            Json::Integer(value) => value.serialize(serializer),
+            Json::String(text) => text.serialize(serializer),
+            Json::Array(items) => items.serialize(serializer),
+            Json::Object(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
         }
     }
 }
 
-fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
+impl fmt::Display for Json {
+    /// The compact text, keys in the order of the tree.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
 }
 
 /// Where a value stands: the last step from the root, and the place above.
@@ -158,7 +142,7 @@ impl Place {
             let (step, above) = match place {
                 Place::Root => break,
                 Place::Index(i, above) => (i.to_string(), above),
-                Place::Key(key, above) => (key.replace('~', "~0").replace('/', "~1"), above),
+                Place::Key(key, above) => (escaped(key), above),
             };
             steps.push(step);
             place = above;
@@ -205,6 +189,18 @@ impl Cursor {
         }
     }
 
+    /// What the keyword here stands for.
+    pub(crate) fn keyword<T: Copy>(self, allowed: &[(&str, T)]) -> Result<T, Diagnostic> {
+        let place = self.place.clone();
+        let text = self.string()?;
+        let found = allowed.iter().find(|(keyword, _)| *keyword == text);
+        found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let allowed: Vec<_> = allowed.iter().map(|(keyword, _)| *keyword).collect();
+            let message = format!("expected one of {}, found {text:?}", allowed.join(", "));
+            Diagnostic::new(Code::UnknownKeyword, place.pointer(), message)
+        })
+    }
+
     /// The boolean here.
     pub(crate) fn boolean(self) -> Result<bool, Diagnostic> {
         match self.json {
@@ -238,10 +234,15 @@ impl Cursor {
             return Err(self.wrong_type("an array"));
         };
         let above = Rc::new(self.place);
-        Ok(items
-            .into_iter()
-            .enumerate()
-            .map(move |(i, json)| Cursor { json, place: Place::Index(i, Rc::clone(&above)) }))
+        let place = move |i| Place::Index(i, Rc::clone(&above));
+        Ok(items.into_iter().enumerate().map(move |(i, json)| Cursor { json, place: place(i) }))
+    }
+
+    /// What `decode` makes of the object here, which has no key beside those that it takes.
+    pub(crate) fn record<T>(self, decode: impl FnOnce(&mut Object) -> Result<T, Diagnostic>) -> Result<T, Diagnostic> {
+        let mut object = self.object()?;
+        let record = decode(&mut object)?;
+        object.finish().map(|()| record)
     }
 
     /// The object here; two entries with one key are refused.
@@ -251,14 +252,10 @@ impl Cursor {
         };
         let mut object = Object { entries: BTreeMap::new(), place: Rc::new(self.place) };
         for (key, json) in entries {
-            let place = object.place(&key);
-            let cursor = Cursor { json, place };
-            if object.entries.insert(key.clone(), cursor).is_some() {
-                return Err(Diagnostic::new(
-                    Code::DuplicateKey,
-                    object.place(&key).pointer(),
-                    format!("the key {key:?} occurs twice"),
-                ));
+            let cursor = Cursor { json, place: object.place(&key) };
+            if let Some(earlier) = object.entries.insert(key.clone(), cursor) {
+                let message = format!("the key {key:?} occurs twice");
+                return Err(Diagnostic::new(Code::DuplicateKey, earlier.pointer(), message));
             }
         }
         Ok(object)
@@ -267,7 +264,11 @@ impl Cursor {
 
 /// The pointer to `key` in the object at `pointer` (RFC 6901).
 pub fn below(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+    format!("{pointer}/{}", escaped(key))
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// The entries of an object that are still to be decoded.
@@ -287,17 +288,24 @@ impl Object {
         Object { entries: BTreeMap::new(), place: Rc::clone(&place.place) }
     }
 
-    /// Where this object stands.
-    pub fn pointer(&self) -> String {
-        self.place.pointer()
-    }
-
     /// The value of a required key.
     pub fn take(&mut self, key: &str) -> Result<Cursor, Diagnostic> {
         self.entries.remove(key).ok_or_else(|| {
             let message = format!("the key {key:?} is required here");
             Diagnostic::new(Code::MissingKey, self.place.pointer(), message)
         })
+    }
+
+    /// The decoded value of a required key.
+    pub(crate) fn decode<T: Attribute>(&mut self, key: &str) -> Result<T, Diagnostic> {
+        T::decode(self.take(key)?)
+    }
+
+    /// The string of a required key, and where it stands.
+    pub(crate) fn text(&mut self, key: &str) -> Result<(String, String), Diagnostic> {
+        let cursor = self.take(key)?;
+        let place = cursor.pointer();
+        Ok((cursor.string()?, place))
     }
 
     /// The value of a key that may be absent.
@@ -312,14 +320,11 @@ impl Object {
 
     /// Refuses what is left.
     pub fn finish(self) -> Result<(), Diagnostic> {
-        match self.entries.keys().next() {
-            None => Ok(()),
-            Some(key) => Err(Diagnostic::new(
-                Code::UnknownKey,
-                self.place(key).pointer(),
-                format!("the key {key:?} is not part of the format"),
-            )),
-        }
+        let Some(key) = self.entries.keys().next() else {
+            return Ok(());
+        };
+        let message = format!("the key {key:?} is not part of the format");
+        Err(Diagnostic::new(Code::UnknownKey, self.place(key).pointer(), message))
     }
 }
 

@@ -9,14 +9,13 @@
 pub mod digest;
 pub mod json;
 mod safetensors;
-pub mod schema;
 pub mod tensor;
 
-use crate::claim::{Claim, ClaimDraft};
+use crate::claim::Claim;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::evaluate::Named;
-use crate::ir::{CheckedGraph, Graph, Shape};
-use crate::limits::Limits;
+use crate::ir::{CheckedGraph, Graph, Shape, Tensor};
+use crate::limits::{Limits, wide};
 use digest::Digest;
 use json::{Cursor, Object, below};
 use std::collections::BTreeMap;
@@ -31,7 +30,7 @@ pub struct Document {
     graph: Graph,
     parameters: BTreeMap<String, TensorSource>,
     inputs: Vec<BTreeMap<String, TensorSource>>,
-    claim: ClaimDraft,
+    claim: Claim<TensorSource>,
     files: BTreeMap<String, Digest>,
     precision: Option<u64>,
 }
@@ -42,7 +41,7 @@ pub struct Certificate {
     pub(crate) graph: CheckedGraph,
     pub(crate) parameters: Named<u32>,
     pub(crate) inputs: Vec<Named<u32>>,
-    pub(crate) claim: Claim,
+    pub(crate) claim: Claim<Tensor<u32>>,
     pub(crate) precision: Option<u64>,
     graph_digest: Digest,
     parameter_digest: Digest,
@@ -50,53 +49,36 @@ pub struct Certificate {
 
 /// Decodes the text of a certificate.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Document, Diagnostic> {
-    if bytes.len() > limits.json_bytes {
-        let message = format!("more than {} bytes", limits.json_bytes);
-        return Err(Diagnostic::new(Code::LimitBytes, "", message));
-    }
-    let mut object = Cursor::root(json::parse(bytes)?).object()?;
-    let format = object.take("format")?;
-    let place = format.pointer();
-    let format = format.string()?;
-    if format != FORMAT {
-        return Err(Diagnostic::new(
-            Code::UnknownFormat,
-            place,
-            format!("this checker reads {FORMAT:?}, not {format:?}"),
-        ));
-    }
-    if let Some(about) = object.optional("about") {
-        about.string()?;
-    }
-    if let Some(producer) = object.optional("producer") {
-        let mut producer = producer.object()?;
-        producer.take("name")?.string()?;
-        producer.take("version")?.string()?;
-        producer.finish()?;
-    }
-    let claim = ClaimDraft::decode(object.take("claim")?)?;
-    let mut model = object.take("model")?.object()?;
-    let graph = Graph::decode(model.take("graph")?, limits)?;
-    let parameters = TensorSource::decode_named(model.take("parameters")?)?;
-    model.finish()?;
-    let inputs = object.take("inputs")?.array()?;
-    let inputs = inputs.map(TensorSource::decode_named).collect::<Result<_, _>>()?;
-    let files = decode_files(&mut object)?;
-    let precision = decode_witness(&mut object)?;
-    object.finish()?;
-    Ok(Document { graph, parameters, inputs, claim, files, precision })
+    let short = bytes.len() <= limits.json_bytes;
+    Code::LimitBytes.unless(short, "", || format!("more than {} bytes", limits.json_bytes))?;
+    Cursor::root(json::parse(bytes)?).record(|document| {
+        let (format, place) = document.text("format")?;
+        let message = || format!("this checker reads {FORMAT:?}, not {format:?}");
+        Code::UnknownFormat.unless(format == FORMAT, place, message)?;
+        document.optional("about").map(Cursor::string).transpose()?;
+        if let Some(producer) = document.optional("producer") {
+            producer.record(|it| Ok((it.decode::<String>("name")?, it.decode::<String>("version")?)))?;
+        }
+        let claim = Claim::decode(document.take("claim")?)?;
+        let model = |model: &mut Object| {
+            Ok((Graph::decode(model.take("graph")?, limits)?, TensorSource::decode_named(model.take("parameters")?)?))
+        };
+        let (graph, parameters) = document.take("model")?.record(model)?;
+        let inputs = TensorSource::decode_cases(document.take("inputs")?)?;
+        let files = document.optional("files").map_or(Ok(BTreeMap::new()), decode_files)?;
+        // Where to start; a poor hint costs time only.
+        let precision = |witness: &mut Object| witness.optional("precision").map(Cursor::integer).transpose();
+        let precision = document.optional("witness").map_or(Ok(None), |witness| witness.record(precision))?;
+        Ok(Document { graph, parameters, inputs, claim, files, precision })
+    })
 }
 
-fn decode_files(object: &mut Object) -> Result<BTreeMap<String, Digest>, Diagnostic> {
-    let Some(files) = object.optional("files") else {
-        return Ok(BTreeMap::new());
-    };
+fn decode_files(files: Cursor) -> Result<BTreeMap<String, Digest>, Diagnostic> {
     let decode = |(path, digest): (String, Cursor)| {
         let place = digest.pointer();
-        if !is_plain(&path) {
-            let message = format!("{path:?} is not a relative path of plain names to a .safetensors file");
-            return Err(Diagnostic::new(Code::FilePath, place, message));
-        }
+        Code::FilePath.unless(is_plain(&path), &place, || {
+            format!("{path:?} is not a relative path of plain names to a .safetensors file")
+        })?;
         let not_digest = || Diagnostic::new(Code::FileDigest, place, "a digest is 64 lower-case hexadecimal digits");
         let digest = Digest::parse(&digest.string()?).ok_or_else(not_digest)?;
         Ok((path, digest))
@@ -113,17 +95,6 @@ fn is_plain(path: &str) -> bool {
     path.len() <= 255 && path.ends_with(".safetensors") && path.split('/').all(plain)
 }
 
-/// `{"precision": bits}`: where to start; a poor hint costs time only.
-fn decode_witness(object: &mut Object) -> Result<Option<u64>, Diagnostic> {
-    let Some(witness) = object.optional("witness") else {
-        return Ok(None);
-    };
-    let mut witness = witness.object()?;
-    let precision = witness.optional("precision").map(Cursor::integer).transpose()?;
-    witness.finish()?;
-    Ok(precision)
-}
-
 impl Document {
     /// The files that the certificate needs, by path relative to it, with their digests.
     pub fn files(&self) -> impl Iterator<Item = (&str, Digest)> {
@@ -134,29 +105,17 @@ impl Document {
     pub fn bind(self, files: &BTreeMap<String, Vec<u8>>, limits: &Limits) -> Result<Certificate, Diagnostic> {
         let mut tensors = self.read_files(files, limits)?;
         let graph = self.graph.check("/model/graph", limits)?;
-        let mut fit = |given: BTreeMap<String, TensorSource>, wanted: Vec<(&str, &Shape)>, place: String| {
-            fit(given, &wanted, &place, &mut tensors)
-        };
-        let parameters = fit(self.parameters, graph.constants().collect(), "/model/parameters".into())?;
-        let cases = self.inputs.into_iter().enumerate();
-        let inputs = cases
-            .map(|(i, case)| fit(case, graph.inputs().collect(), format!("/inputs/{i}")))
-            .collect::<Result<Vec<_>, _>>()?;
-        let each = graph.work().saturating_mul(self.claim.cost_of_a_step());
-        let work = each.saturating_mul(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
-        if work > limits.work {
-            let message = format!(
-                "{} cases at the cost of {} multiply-adds each, the limit is {}",
-                inputs.len(),
-                each,
-                limits.work
-            );
-            return Err(Diagnostic::new(Code::LimitWork, "/inputs", message));
-        }
+        let parameters = tensors.fit(self.parameters, graph.constants(), "/model/parameters")?;
+        let fit = |(i, case)| tensors.fit(case, graph.inputs(), &format!("/inputs/{i}"));
+        let inputs = self.inputs.into_iter().enumerate().map(fit).collect::<Result<Vec<_>, _>>()?;
+        let (each, count) = (graph.work().saturating_mul(self.claim.kind.cost), inputs.len());
+        Code::LimitWork.unless(each.saturating_mul(wide(count)) <= limits.work, "/inputs", || {
+            format!("{count} cases at the cost of {each} multiply-adds each, the limit is {}", limits.work)
+        })?;
         let claim = self.claim.bind(&graph, inputs.len(), |outputs, place| {
             let shape_of = |&id: &usize| graph.nodes().get(id).map(|node| &node.shape);
             let wanted = graph.outputs().iter().filter_map(|(name, id)| Some((name.as_str(), shape_of(id)?)));
-            fit(outputs, wanted.collect(), place)
+            tensors.fit(outputs, wanted, &place)
         })?;
         for (path, tensors_of_file) in &tensors.tensors {
             let is_used = |name: &String| tensors.used.contains(&(path.clone(), name.clone()));
@@ -186,44 +145,45 @@ impl Document {
             let missing = || Diagnostic::new(Code::TensorMissing, &place, format!("the file {path:?} is not given"));
             let bytes = files.get(path).ok_or_else(missing)?;
             total = total.saturating_add(bytes.len());
-            if total > limits.file_bytes {
-                let message = format!("more than {} bytes of tensor files together", limits.file_bytes);
-                return Err(Diagnostic::new(Code::LimitBytes, place, message));
-            }
-            let found = Digest::of(bytes);
-            if found != *digest {
-                let mut diagnostic = Diagnostic::new(Code::FileDigest, place, "the file is not the one that is meant");
-                (diagnostic.claimed, diagnostic.derived) = (Some(digest.to_string()), Some(found.to_string()));
-                return Err(diagnostic);
-            }
+            Code::LimitBytes.unless(total <= limits.file_bytes, &place, || {
+                format!("more than {} bytes of tensor files together", limits.file_bytes)
+            })?;
+            same_digest(Code::FileDigest, &place, "the file is not the one that is meant", *digest, Digest::of(bytes))?;
             read.tensors.insert(path.clone(), safetensors::read(bytes, &place, limits)?);
         }
         Ok(read)
     }
 }
 
-/// The tensors `given`, which must be exactly those `wanted`, by name and shape.
-fn fit(
-    mut given: BTreeMap<String, TensorSource>,
-    wanted: &[(&str, &Shape)],
-    place: &str,
-    files: &mut Files,
-) -> Result<Named<u32>, Diagnostic> {
-    let mut named = Named::new();
-    for &(name, shape) in wanted {
-        let missing =
-            || Diagnostic::new(Code::TensorMissing, place, format!("the graph asks for {name:?} of shape {shape}"));
-        let tensor = given.remove(name).ok_or_else(missing)?.resolve(files)?;
-        if tensor.shape() != shape {
-            let message = format!("{name:?} has shape {}, the graph asks for {shape}", tensor.shape());
-            return Err(Diagnostic::new(Code::Binding, below(place, name), message));
+impl Files {
+    /// The tensors `given`, which must be exactly those `wanted`, by name and shape.
+    fn fit<'a>(
+        &mut self,
+        mut given: BTreeMap<String, TensorSource>,
+        wanted: impl Iterator<Item = (&'a str, &'a Shape)>,
+        place: &str,
+    ) -> Result<Named<u32>, Diagnostic> {
+        let mut named = Named::new();
+        for (name, shape) in wanted {
+            let message = || format!("the graph asks for {name:?} of shape {shape}");
+            let missing = || Diagnostic::new(Code::TensorMissing, place, message());
+            let tensor = given.remove(name).ok_or_else(missing)?.resolve(self)?;
+            Code::Binding.unless(tensor.shape() == shape, below(place, name), || {
+                format!("{name:?} has shape {}, the graph asks for {shape}", tensor.shape())
+            })?;
+            named.insert(name.to_string(), tensor);
         }
-        named.insert(name.to_string(), tensor);
+        match given.keys().next() {
+            None => Ok(named),
+            Some(name) => Err(Diagnostic::new(Code::Unused, place, format!("the graph has nothing called {name:?}"))),
+        }
     }
-    match given.keys().next() {
-        None => Ok(named),
-        Some(name) => Err(Diagnostic::new(Code::Unused, place, format!("the graph has nothing called {name:?}"))),
-    }
+}
+
+/// The finding of this kind unless the digests are the same.
+fn same_digest(code: Code, place: &str, message: &str, claimed: Digest, derived: Digest) -> Result<(), Diagnostic> {
+    let found = code.unless(claimed == derived, place, || message.into());
+    found.map_err(|finding| finding.comparing(claimed, derived))
 }
 
 impl Certificate {
@@ -244,7 +204,7 @@ impl Certificate {
 
     /// The kind of claim, as certificates write it.
     pub fn kind(&self) -> &'static str {
-        self.claim.kind()
+        self.claim.kind.keyword
     }
 
     /// Number of listed inputs.
@@ -254,18 +214,10 @@ impl Certificate {
 
     /// Whether `graph` and `parameters` (imported from a model file) are those of this certificate.
     pub fn is_about(&self, graph: &Graph, parameters: &Named<u32>) -> Result<(), Diagnostic> {
-        let differ = |code, place, what, claimed: Digest, derived: Digest| {
-            let mut diagnostic = Diagnostic::new(
-                code,
-                place,
-                format!("the {what} of the model file differ from those of the certificate"),
-            );
-            (diagnostic.claimed, diagnostic.derived) = (Some(claimed.to_string()), Some(derived.to_string()));
-            if claimed == derived { Ok(()) } else { Err(diagnostic) }
-        };
-        let graph = Digest::of_graph(graph);
-        differ(Code::ModelGraph, "/model/graph", "graph digests", self.graph_digest, graph)?;
-        let parameters = Digest::of_parameters(parameters);
-        differ(Code::ModelParameters, "/model/parameters", "parameter digests", self.parameter_digest, parameters)
+        let differ = |what: &str| format!("the {what} digests of the model file differ from those of the certificate");
+        let (claimed, derived) = (self.graph_digest, Digest::of_graph(graph));
+        same_digest(Code::ModelGraph, "/model/graph", &differ("graph"), claimed, derived)?;
+        let (claimed, derived) = (self.parameter_digest, Digest::of_parameters(parameters));
+        same_digest(Code::ModelParameters, "/model/parameters", &differ("parameter"), claimed, derived)
     }
 }

@@ -4,7 +4,7 @@
 //! leave gaps, and their sizes are those of their shapes. Entries of another type than `F32` are refused.
 //! A file is untrusted even though its digest is bound: the digest says which bytes are meant, not that they are well-formed.
 
-use crate::cert::json::{Cursor, Object, parse};
+use crate::cert::json::{Cursor, parse};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::attributes::Attribute;
 use crate::ir::{Shape, Tensor};
@@ -17,58 +17,40 @@ pub(crate) fn read(bytes: &[u8], pointer: &str, limits: &Limits) -> Result<BTree
     let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| fault("shorter than its first field".into()))?;
     let split = usize::try_from(u64::from_le_bytes(*length)).ok().filter(|&length| length <= rest.len());
     let (header, data) = rest.split_at(split.ok_or_else(|| fault("the table is longer than the file".into()))?);
-    if header.len() > limits.json_bytes {
-        let message = format!("a table of {} bytes, the limit is {}", header.len(), limits.json_bytes);
-        return Err(Diagnostic::new(Code::LimitBytes, pointer, message));
-    }
+    Code::LimitBytes.unless(header.len() <= limits.json_bytes, pointer, || {
+        format!("a table of {} bytes, the limit is {}", header.len(), limits.json_bytes)
+    })?;
     // Inside the table, places are those of the table; the message keeps them, the pointer stays in the certificate.
     let outside =
         |inner: Diagnostic| fault(format!("{} at {:?} in the table of the file", inner.message, inner.pointer));
     let mut object = parse(header).and_then(|json| Cursor::root(json).object()).map_err(outside)?;
     drop(object.optional("__metadata__"));
-    let mut entries = Vec::new();
-    for (name, entry) in object.into_entries() {
-        entries.push((name, entry.object().and_then(Entry::decode).map_err(outside)?));
-    }
-    entries.sort_by_key(|(_, entry)| (entry.start, entry.end));
-    let mut tensors = BTreeMap::new();
-    let mut end = 0;
-    for (name, entry) in entries {
-        if entry.start != end || entry.end < entry.start {
+    let entry = |(name, entry): (String, Cursor)| {
+        entry.record(|entry| {
+            let (dtype, shape): (String, Shape) = (entry.decode("dtype")?, entry.decode("shape")?);
+            let offsets = entry.take("data_offsets")?;
+            let place = offsets.pointer();
+            match Vec::decode(offsets)?[..] {
+                [start, stop] => Ok((start, stop, name, dtype, shape)),
+                _ => Err(Diagnostic::new(Code::WrongType, place, "data_offsets are two integers")),
+            }
+        })
+    };
+    let mut entries = object.into_entries().map(entry).collect::<Result<Vec<_>, _>>().map_err(outside)?;
+    entries.sort_by_key(|&(start, stop, ..)| (start, stop));
+    let (mut tensors, mut end) = (BTreeMap::new(), 0);
+    for (start, stop, name, dtype, shape) in entries {
+        if start != end || stop < start {
             return Err(fault(format!("the data of {name:?} does not follow the data before it")));
         }
-        end = entry.end;
-        let data = data.get(entry.start..entry.end).ok_or_else(|| fault(format!("the data of {name:?} is cut off")))?;
-        if entry.dtype != "F32" {
-            return Err(fault(format!("{name:?} is of type {}, only F32 is supported", entry.dtype)));
-        }
+        end = stop;
+        let data = data.get(start..stop).ok_or_else(|| fault(format!("the data of {name:?} is cut off")))?;
+        let message = || format!("{name:?} is of type {dtype}, only F32 is supported");
+        Code::TensorFile.unless(dtype == "F32", pointer, message)?;
         let words = data.chunks_exact(4).map(|word| word.iter().rev().fold(0, |n, &byte| n << 8 | u32::from(byte)));
-        let tensor = Tensor::new(entry.shape, words.collect()).filter(|_| data.len().is_multiple_of(4));
-        tensors.insert(
-            name.clone(),
-            tensor.ok_or_else(|| fault(format!("the data of {name:?} does not fill its shape")))?,
-        );
+        let tensor = Tensor::new(shape, words.collect()).filter(|_| data.len().is_multiple_of(4));
+        let tensor = tensor.ok_or_else(|| fault(format!("the data of {name:?} does not fill its shape")))?;
+        tensors.insert(name, tensor);
     }
     if end == data.len() { Ok(tensors) } else { Err(fault("bytes after the last tensor".into())) }
-}
-
-struct Entry {
-    dtype: String,
-    shape: Shape,
-    start: usize,
-    end: usize,
-}
-
-impl Entry {
-    fn decode(mut object: Object) -> Result<Self, Diagnostic> {
-        let dtype = object.take("dtype")?.string()?;
-        let shape = Shape::decode(object.take("shape")?)?;
-        let offsets = object.take("data_offsets")?;
-        let place = offsets.pointer();
-        let [start, end] = Vec::<usize>::decode(offsets)?[..] else {
-            return Err(Diagnostic::new(Code::WrongType, place, "data_offsets are two integers"));
-        };
-        object.finish()?;
-        Ok(Entry { dtype, shape, start, end })
-    }
 }

@@ -6,18 +6,13 @@ use crate::ir::attributes::Attribute;
 use crate::ir::{Shape, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A tensor not yet looked up, and where it stands in the certificate.
+/// A tensor as it stands in the certificate.
 #[derive(Clone, Debug)]
-pub(crate) struct TensorSource {
-    pointer: String,
-    shape: Shape,
-    words: Words,
-}
-
-#[derive(Clone, Debug)]
-enum Words {
-    Inline(Vec<u32>),
-    File { path: String, tensor: String },
+pub(crate) enum TensorSource {
+    /// Its words are there.
+    Inline(Tensor<u32>),
+    /// They are in a file, not yet looked up.
+    File { pointer: String, shape: Shape, path: String, tensor: String },
 }
 
 /// The contents of tensor files by path, and which tensors were used.
@@ -31,14 +26,13 @@ impl TensorSource {
     /// Decodes `{shape, words}` or `{shape, file, tensor}`.
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         let pointer = cursor.pointer();
-        let mut object = cursor.object()?;
-        let shape = Shape::decode(object.take("shape")?)?;
-        let words = match object.optional("words") {
-            Some(words) => Words::Inline(parse_words(words, shape.elements())?),
-            None => Words::File { path: object.take("file")?.string()?, tensor: object.take("tensor")?.string()? },
-        };
-        object.finish()?;
-        Ok(TensorSource { pointer, shape, words })
+        cursor.record(|object| {
+            let shape: Shape = object.decode("shape")?;
+            if let Some(words) = object.optional("words") {
+                return Ok(TensorSource::Inline(parse_words(words, shape)?));
+            }
+            Ok(TensorSource::File { pointer, shape, path: object.decode("file")?, tensor: object.decode("tensor")? })
+        })
     }
 
     /// Decodes an object of tensors by name.
@@ -46,49 +40,53 @@ impl TensorSource {
         cursor.object()?.into_entries().map(|(name, tensor)| Ok((name, TensorSource::decode(tensor)?))).collect()
     }
 
+    /// Decodes an array of such objects, one for each case.
+    pub(crate) fn decode_cases(cursor: Cursor) -> Result<Vec<BTreeMap<String, TensorSource>>, Diagnostic> {
+        cursor.array()?.map(TensorSource::decode_named).collect()
+    }
+
     /// The tensor itself, looked up in `files`.
     pub(crate) fn resolve(self, files: &mut Files) -> Result<Tensor<u32>, Diagnostic> {
-        let TensorSource { pointer, shape, words } = self;
-        match words {
-            Words::Inline(words) => {
-                let fills = || Diagnostic::new(Code::Words, pointer, "the words do not fill the shape");
-                Tensor::new(shape, words).ok_or_else(fills)
-            }
-            Words::File { path, tensor } => {
-                let missing = || format!("there is no tensor {tensor:?} in a file {path:?} of this certificate");
-                let found = files.tensors.get(&path).and_then(|tensors| tensors.get(&tensor));
-                let found = found.ok_or_else(|| Diagnostic::new(Code::TensorMissing, &pointer, missing()))?;
-                if *found.shape() != shape {
-                    let message = format!("the tensor in the file has shape {}, not {shape}", found.shape());
-                    return Err(Diagnostic::new(Code::Binding, pointer, message));
-                }
-                let found = found.clone(); // shares the data: a file that a thousand names refer to is in memory once
-                files.used.insert((path, tensor));
-                Ok(found)
-            }
-        }
+        let (pointer, shape, path, tensor) = match self {
+            TensorSource::Inline(tensor) => return Ok(tensor),
+            TensorSource::File { pointer, shape, path, tensor } => (pointer, shape, path, tensor),
+        };
+        let missing = || format!("there is no tensor {tensor:?} in a file {path:?} of this certificate");
+        let found = files.tensors.get(&path).and_then(|tensors| tensors.get(&tensor));
+        let found = found.ok_or_else(|| Diagnostic::new(Code::TensorMissing, &pointer, missing()))?;
+        Code::Binding.unless(*found.shape() == shape, pointer, || {
+            format!("the tensor in the file has shape {}, not {shape}", found.shape())
+        })?;
+        let found = found.clone(); // shares the data: a file that a thousand names refer to is in memory once
+        files.used.insert((path, tensor));
+        Ok(found)
     }
 }
 
-/// Exactly `count` words of eight lower-case hexadecimal digits, one space between neighbours.
-fn parse_words(cursor: Cursor, count: usize) -> Result<Vec<u32>, Diagnostic> {
-    let pointer = cursor.pointer();
+/// As many words of eight lower-case hexadecimal digits as fill the shape, one space between neighbours.
+fn parse_words(cursor: Cursor, shape: Shape) -> Result<Tensor<u32>, Diagnostic> {
+    let (pointer, count) = (cursor.pointer(), shape.elements());
     let text = cursor.string()?;
-    let fault = |message: String| Diagnostic::new(Code::Words, &pointer, message);
-    if text.len() + 1 != count * 9 {
-        return Err(fault(format!("{} characters, {count} words take {}", text.len(), count * 9 - 1)));
-    }
+    Code::Words.unless(text.len() + 1 == count * 9, &pointer, || {
+        format!("{} characters, {count} words take {}", text.len(), count * 9 - 1)
+    })?;
     let word = |(i, word): (usize, &[u8])| {
         let (digits, gap) = word.split_at(8);
-        let digit = |value: u32, &c: &u8| match c {
-            b'0'..=b'9' => Some(value << 4 | u32::from(c - b'0')),
-            b'a'..=b'f' => Some(value << 4 | u32::from(c - b'a' + 10)),
-            _ => None,
-        };
-        let value = digits.iter().try_fold(0, digit).filter(|_| matches!(gap, b" " | b""));
-        value.ok_or_else(|| fault(format!("word {i} is not eight hexadecimal digits, or not followed by one space")))
+        let message = || format!("word {i} is not eight hexadecimal digits, or not followed by one space");
+        let value = hexadecimal(digits).filter(|_| matches!(gap, b" " | b""));
+        value.ok_or_else(|| Diagnostic::new(Code::Words, &pointer, message()))
     };
-    text.as_bytes().chunks(9).enumerate().map(word).collect()
+    let words = text.as_bytes().chunks(9).enumerate().map(word).collect::<Result<_, _>>()?;
+    Tensor::new(shape, words).ok_or_else(|| Diagnostic::new(Code::Words, &pointer, "the words do not fill the shape"))
+}
+
+/// The number that at most eight lower-case hexadecimal digits denote.
+pub(crate) fn hexadecimal(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |value: u32, &c| match c {
+        b'0'..=b'9' => Some(value << 4 | u32::from(c - b'0')),
+        b'a'..=b'f' => Some(value << 4 | u32::from(c - b'a' + 10)),
+        _ => None,
+    })
 }
 
 /// A tensor as certificates write it inline.

@@ -8,18 +8,17 @@
 //!
 //! Fails: a word that differs (TL0241); a schedule that is no order of the terms it is given (TL0242).
 
-use super::{finding, model_in_words};
+use super::{Case, Facts, Rule, finding, model_in_words, word_in_words};
 use crate::cert::Certificate;
-use crate::cert::json::{Cursor, Json, below};
+use crate::cert::json::{Cursor, Json, Object};
 use crate::context::EvalError;
-use crate::context::binary32::schedule::{BiasPosition, Combine, MAX_DEPTH, Order, Schedule, Start};
+use crate::context::binary32::schedule::{MAX_DEPTH, Order, Schedule};
 use crate::context::binary32::{Binary32, Environment};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::CheckedGraph;
-use crate::ir::attributes::Attribute;
-use crate::ir::evaluate::{Named, evaluate};
-use crate::number::Dyadic;
-use crate::number::decimal::decimal;
+use crate::ir::attributes::{Attribute, attribute};
+use crate::ir::evaluate::evaluate;
+use crate::limits::Limits;
 use std::collections::BTreeMap;
 
 /// How a graph is executed in binary32.
@@ -33,34 +32,22 @@ pub struct Execution {
     pub nodes: BTreeMap<usize, Schedule>,
 }
 
-/// Recorded outputs and the execution that they are the result of.
-#[derive(Clone, Debug)]
-pub struct Exec {
-    pub(super) execution: Execution,
-    pub(super) outputs: Vec<Named<u32>>,
-}
-
 impl Execution {
-    pub(super) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        let mut object = cursor.object()?;
-        let environment = Environment {
-            rounding: Attribute::decode(object.take("rounding")?)?,
-            nan: Attribute::decode(object.take("nan")?)?,
-        };
-        let schedule = Attribute::decode(object.take("schedule")?)?;
-        let mut nodes = BTreeMap::new();
-        let entries = object.optional("nodes").map(Cursor::array).transpose()?;
-        for entry in entries.into_iter().flatten() {
-            let mut entry = entry.object()?;
-            let (place, id) = (entry.pointer(), entry.take("node")?.integer()?);
-            let schedule = Attribute::decode(entry.take("schedule")?)?;
-            entry.finish()?;
-            if nodes.insert(id, schedule).is_some() {
-                return Err(Diagnostic::new(Code::Schedule, place, format!("node {id} has two schedules")));
+    /// Decodes and consumes the key `execution`.
+    pub(super) fn decode(claim: &mut Object) -> Result<Self, Diagnostic> {
+        claim.take("execution")?.record(|execution| {
+            let environment = Environment { rounding: execution.decode("rounding")?, nan: execution.decode("nan")? };
+            let schedule = execution.decode("schedule")?;
+            let mut nodes = BTreeMap::new();
+            let entries = execution.optional("nodes").map(Cursor::array).transpose()?;
+            for entry in entries.into_iter().flatten() {
+                let place = entry.pointer();
+                let (id, schedule) = entry.record(|entry| Ok((entry.decode("node")?, entry.decode("schedule")?)))?;
+                let message = || format!("node {id} has two schedules");
+                Code::Schedule.unless(nodes.insert(id, schedule).is_none(), place, message)?;
             }
-        }
-        object.finish()?;
-        Ok(Execution { environment, schedule, nodes })
+            Ok(Execution { environment, schedule, nodes })
+        })
     }
 
     /// The execution as certificates write it.
@@ -68,86 +55,112 @@ impl Execution {
         let node = |(id, schedule): (&usize, &Schedule)| {
             Json::object([("node", id.encode()), ("schedule", schedule.encode())])
         };
-        let mut entries = vec![
-            ("rounding".to_string(), self.environment.rounding.encode()),
-            ("nan".to_string(), self.environment.nan.encode()),
-            ("schedule".to_string(), self.schedule.encode()),
+        let entries = [
+            ("rounding", self.environment.rounding.encode()),
+            ("nan", self.environment.nan.encode()),
+            ("schedule", self.schedule.encode()),
+            ("nodes", Json::Array(self.nodes.iter().map(node).collect())),
         ];
-        if !self.nodes.is_empty() {
-            entries.push(("nodes".to_string(), Json::Array(self.nodes.iter().map(node).collect())));
-        }
-        Json::Object(entries)
-    }
-
-    /// Whether every node that has its own schedule exists.
-    pub(super) fn check(&self, graph: &CheckedGraph) -> Result<(), Diagnostic> {
-        match self.nodes.keys().find(|&&id| id >= graph.nodes().len()) {
-            None => Ok(()),
-            Some(id) => {
-                let message = format!("node {id} has a schedule, but does not exist");
-                Err(Diagnostic::new(Code::Schedule, "/claim/execution/nodes", message))
-            }
-        }
-    }
-
-    fn context(&self, schedule: &Schedule) -> Binary32 {
-        Binary32::new(self.environment, schedule.clone())
+        Json::object(entries.into_iter().take(if self.nodes.is_empty() { 3 } else { 4 }))
     }
 }
 
-impl Attribute for Schedule {
-    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        let mut object = cursor.object()?;
-        let place = object.pointer().to_string();
-        let schedule = Schedule {
-            order: decode_order(object.take("order")?, 0)?,
-            fma: Attribute::decode(object.take("fma")?)?,
-            start: Start::decode(object.take("start")?)?,
-            bias: BiasPosition::decode(object.take("bias")?)?,
+impl Rule for Execution {
+    /// Every node that has its own schedule exists.
+    fn check(&self, graph: &CheckedGraph) -> Result<(), Diagnostic> {
+        self.nodes.keys().try_for_each(|&id| {
+            Code::Schedule.unless(id < graph.nodes().len(), "/claim/execution/nodes", || {
+                format!("node {id} has a schedule, but does not exist")
+            })
+        })
+    }
+
+    fn decide(&self, case: &Case, _: &Limits) -> Result<Facts, Diagnostic> {
+        let Case { certificate, inputs, .. } = case;
+        let reading = |schedule: &Schedule| Binary32::new(self.environment, schedule.clone());
+        let common = reading(&self.schedule);
+        let own: BTreeMap<_, _> = self.nodes.iter().map(|(&id, schedule)| (id, reading(schedule))).collect();
+        let context = |id: usize| own.get(&id).unwrap_or(&common);
+        let executed = evaluate(&certificate.graph, context, &certificate.parameters, inputs, |_, _| ());
+        let executed = executed.map_err(|located| {
+            let schedule = matches!(located.error, EvalError::Undefined { function: "schedule", .. });
+            let finding = finding(located);
+            if schedule { Diagnostic { code: Code::Schedule, ..finding } } else { finding }
+        })?;
+        if let Some((first, &derived)) = case.elements(&executed)?.find(|(element, derived)| element.word != **derived)
+        {
+            let message = "the recorded output is not the result of the stated execution";
+            let finding = first.finding(Code::BitsDiffer, message);
+            let of_it = case.elements(&executed)?.filter(|(element, _)| element.name == first.name);
+            let differ = of_it.filter(|(element, derived)| element.word != **derived).count();
+            return Err(finding
+                .comparing(word_in_words(first.word), word_in_words(derived))
+                .with("differ", format!("{differ} of {} elements", first.recorded.data().len())));
+        }
+        Ok(vec![("words compared", case.elements(&executed)?.count().to_string())])
+    }
+
+    fn sentence(&self, certificate: &Certificate) -> String {
+        let Execution { environment, schedule, nodes } = self;
+        let exceptions = match nodes.len() {
+            0 => String::new(),
+            n => format!(" (other schedules, stated in the certificate, at {n} nodes)"),
         };
-        object.finish()?;
+        format!(
+            "for each of {} listed inputs x, the recorded outputs are, bit for bit, the result at x of executing {} in binary32 with rounding {}, \
+             NaN policy {} and the schedule {}{exceptions}",
+            certificate.cases(),
+            model_in_words(certificate),
+            environment.rounding.keyword(),
+            environment.nan.keyword(),
+            schedule.encode(),
+        )
+    }
+}
+
+attribute! {
+    Schedule,
+    |cursor: Cursor| {
+        let place = cursor.pointer();
+        let schedule = cursor.record(|schedule| {
+            let order = decode_order(schedule.take("order")?, 0)?;
+            let (fma, start) = (schedule.decode("fma")?, schedule.decode("start")?);
+            Ok(Schedule { order, fma, start, bias: schedule.decode("bias")? })
+        })?;
         let malformed = |error: EvalError| Diagnostic::new(Code::Schedule, place, error.to_string());
         schedule.validate_form().map_err(malformed)?;
         Ok(schedule)
-    }
-    fn encode(&self) -> Json {
+    },
+    |schedule: &Schedule| {
         Json::object([
-            ("order", encode_order(&self.order)),
-            ("fma", self.fma.encode()),
-            ("start", self.start.encode()),
-            ("bias", self.bias.encode()),
+            ("order", encode_order(&schedule.order)),
+            ("fma", schedule.fma.encode()),
+            ("start", schedule.start.encode()),
+            ("bias", schedule.bias.encode()),
         ])
-    }
-    fn schema() -> Json {
-        Json::object([("$ref", Json::string("#/$defs/schedule"))])
-    }
+    },
+    Json::defined("schedule")
 }
 
 /// Recursion goes down the nesting of blocks, which is capped.
 fn decode_order(cursor: Cursor, depth: usize) -> Result<Order, Diagnostic> {
-    let mut object = cursor.object()?;
-    let kind = object.take("kind")?;
-    let place = kind.pointer();
-    let order = match kind.string()?.as_str() {
-        "sequential" => Order::Sequential,
-        "pairwise" => Order::Pairwise { leaf: object.take("leaf")?.integer()? },
-        "lanes" => {
-            Order::Lanes { width: object.take("width")?.integer()?, combine: Combine::decode(object.take("combine")?)? }
-        }
-        "blocks" if depth < MAX_DEPTH => Order::Blocks {
-            size: object.take("size")?.integer()?,
-            inner: Box::new(decode_order(object.take("inner")?, depth + 1)?),
-        },
-        "blocks" => {
-            return Err(Diagnostic::new(Code::Schedule, place, "blocks are nested too deeply"));
-        }
-        "tree" => Order::Tree { pairs: Attribute::decode(object.take("pairs")?)? },
-        other => {
-            return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no order is of kind {other:?}")));
-        }
-    };
-    object.finish()?;
-    Ok(order)
+    cursor.record(|order| {
+        let (kind, place) = order.text("kind")?;
+        Ok(match kind.as_str() {
+            "sequential" => Order::Sequential,
+            "pairwise" => Order::Pairwise { leaf: order.decode("leaf")? },
+            "lanes" => Order::Lanes { width: order.decode("width")?, combine: order.decode("combine")? },
+            "blocks" => {
+                Code::Schedule.unless(depth < MAX_DEPTH, place, || "blocks are nested too deeply".into())?;
+                let size = order.decode("size")?;
+                Order::Blocks { size, inner: Box::new(decode_order(order.take("inner")?, depth + 1)?) }
+            }
+            "tree" => Order::Tree { pairs: order.decode("pairs")? },
+            other => {
+                return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no order is of kind {other:?}")));
+            }
+        })
+    })
 }
 
 fn encode_order(order: &Order) -> Json {
@@ -165,87 +178,16 @@ fn encode_order(order: &Order) -> Json {
     }
 }
 
-/// A pair of node numbers, as `[l, r]`.
-impl Attribute for (usize, usize) {
-    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
+// A pair of node numbers, as `[l, r]`.
+attribute! {
+    (usize, usize),
+    |cursor: Cursor| {
         let place = cursor.pointer();
         match Vec::decode(cursor)?[..] {
             [left, right] => Ok((left, right)),
             _ => Err(Diagnostic::new(Code::Schedule, place, "a pair has two entries")),
         }
-    }
-    fn encode(&self) -> Json {
-        Json::integers(&[self.0, self.1])
-    }
-    fn schema() -> Json {
-        <Vec<usize>>::schema()
-    }
-}
-
-/// Decides one case; on success the facts found.
-pub(super) fn decide(
-    certificate: &Certificate,
-    claim: &Exec,
-    case: usize,
-    inputs: &Named<u32>,
-) -> Result<Vec<(&'static str, String)>, Diagnostic> {
-    let Some(outputs) = claim.outputs.get(case) else {
-        return Err(Diagnostic::new(Code::Internal, "/claim/outputs", "a case without outputs"));
-    };
-    let common = claim.execution.context(&claim.execution.schedule);
-    let own = claim.execution.nodes.iter().map(|(&id, schedule)| (id, claim.execution.context(schedule)));
-    let own: BTreeMap<usize, Binary32> = own.collect();
-    let context = |id: usize| own.get(&id).unwrap_or(&common);
-    let executed = evaluate(&certificate.graph, context, &certificate.parameters, inputs, |_, _| ());
-    let executed = executed.map_err(|located| {
-        let schedule = matches!(located.error, EvalError::Undefined { function: "schedule", .. });
-        let mut diagnostic = finding(located);
-        if schedule {
-            diagnostic.code = Code::Schedule;
-        }
-        diagnostic
-    })?;
-    let mut compared = 0;
-    for (name, recorded) in outputs {
-        let Some(derived) = executed.get(name) else {
-            return Err(Diagnostic::new(Code::Internal, "/claim/outputs", "an output was not evaluated"));
-        };
-        let pairs = || recorded.data().iter().zip(derived.data());
-        if let Some((position, (&word, &executed))) = pairs().enumerate().find(|(_, (a, b))| a != b) {
-            let place = below(&format!("/claim/outputs/{case}"), name);
-            let message = "the recorded output is not the result of the stated execution";
-            let mut diagnostic = Diagnostic::new(Code::BitsDiffer, place, message);
-            diagnostic.index = Some((recorded.shape().index_of(position), recorded.dimensions().to_vec()));
-            (diagnostic.claimed, diagnostic.derived) = (Some(word_in_words(word)), Some(word_in_words(executed)));
-            let differ = pairs().filter(|(a, b)| a != b).count();
-            return Err(diagnostic.with("differ", format!("{differ} of {} elements", recorded.data().len())));
-        }
-        compared += recorded.data().len();
-    }
-    Ok(vec![("words compared", compared.to_string())])
-}
-
-/// The word and its value.
-fn word_in_words(word: u32) -> String {
-    let value = Dyadic::from_binary32(word).map(|x| decimal(&x.to_rational(), 9, false));
-    let special = || if word << 9 == 0 { "an infinity" } else { "NaN" }.to_string();
-    format!("{word:08x} = {}", value.unwrap_or_else(special))
-}
-
-/// The claim in words.
-pub(super) fn sentence(certificate: &Certificate, claim: &Exec) -> String {
-    let Execution { environment, schedule, nodes } = &claim.execution;
-    let exceptions = match nodes.len() {
-        0 => String::new(),
-        n => format!(" (other schedules, stated in the certificate, at {n} nodes)"),
-    };
-    format!(
-        "for each of {} listed inputs x, the recorded outputs are, bit for bit, the result at x of executing {} in binary32 with rounding {}, \
-         NaN policy {} and the schedule {}{exceptions}",
-        certificate.cases(),
-        model_in_words(certificate),
-        environment.rounding.keyword(),
-        environment.nan.keyword(),
-        schedule.encode(),
-    )
+    },
+    |&(left, right): &(usize, usize)| vec![left, right].encode(),
+    <Vec<usize>>::schema()
 }

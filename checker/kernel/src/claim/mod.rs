@@ -2,77 +2,89 @@
 //!
 //! A claim about several inputs is as many [`Obligation`]s, independent of one another. [`discharge`] decides one of them; the evidence that
 //! it returns can be built nowhere else. [`conclude`] accepts only when it is shown evidence for every obligation of the certificate.
+//!
+//! A kind is a type that implements `Rule` in a file of its own and a row of `KINDS`; cases, recorded outputs and findings about their elements are
+//! the same for all and stand here.
 
 mod exec;
 mod forward;
 
 use crate::cert::Certificate;
-use crate::cert::json::Cursor;
+use crate::cert::json::{Cursor, Object, below};
 use crate::cert::tensor::TensorSource;
 use crate::context::EvalError;
 use crate::diagnostic::{Code, Diagnostic, Outcome};
-use crate::ir::CheckedGraph;
 use crate::ir::evaluate::{Located, Named};
+use crate::ir::{CheckedGraph, Tensor};
 use crate::limits::Limits;
-use std::collections::BTreeMap;
+use crate::number::Dyadic;
+use crate::number::decimal::decimal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-pub use exec::{Exec, Execution};
-pub use forward::{Forward, Tolerance};
+pub use exec::Execution;
+pub use forward::Tolerance;
 
-/// A claim, complete.
-#[derive(Clone, Debug)]
-pub enum Claim {
-    /// Recorded outputs are within a tolerance of the exact real values.
-    Forward(Forward),
-    /// Recorded outputs are, bit for bit, those of a stated binary32 execution.
-    Exec(Exec),
+/// What was found on the way to a verdict: named exact figures.
+pub type Facts = Vec<(&'static str, String)>;
+
+/// What a claim states beside the recorded outputs: how one case of it is decided, and how it reads. One type a kind.
+trait Rule: fmt::Debug + Send + Sync {
+    /// Whether it speaks of this graph.
+    fn check(&self, _: &CheckedGraph) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
+    /// Decides one case; on success the facts found.
+    fn decide(&self, case: &Case, limits: &Limits) -> Result<Facts, Diagnostic>;
+
+    /// The claim in words.
+    fn sentence(&self, certificate: &Certificate) -> String;
 }
 
-/// A claim as decoded, its outputs still to be looked up.
+/// A kind of claim.
 #[derive(Debug)]
-pub(crate) struct ClaimDraft {
-    kind: Kind,
-    outputs: Vec<BTreeMap<String, TensorSource>>,
+pub(crate) struct Kind {
+    /// As certificates write it.
+    pub(crate) keyword: &'static str,
+    /// What a step of the evaluation costs beside one of a dot product over the reals at 64 bits (about 5 ns): binary32 words take about 25 ns.
+    pub(crate) cost: u64,
+    /// Decodes and consumes the keys of this kind; the caller finishes the object.
+    decode: fn(&mut Object) -> Result<Box<dyn Rule>, Diagnostic>,
 }
 
-#[derive(Debug)]
-enum Kind {
-    Forward(Tolerance),
-    Exec(Box<exec::Execution>),
-}
+const KINDS: &[Kind] = &[
+    Kind { keyword: "forward", cost: 1, decode: |claim| Ok(Box::new(Tolerance::decode(claim)?)) },
+    Kind { keyword: "exec", cost: 5, decode: |claim| Ok(Box::new(Execution::decode(claim)?)) },
+];
 
 /// Kinds that the format names and later versions decide.
 const LATER: &[&str] =
     &["trace", "divergence", "gradient", "adjoint", "region", "region32", "counterexample", "error_bound", "step"];
 
-impl ClaimDraft {
-    pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        let mut object = cursor.object()?;
-        let kind = object.take("kind")?;
-        let place = kind.pointer();
-        let kind = match kind.string()?.as_str() {
-            "forward" => Kind::Forward(Tolerance::decode(object.take("tolerance")?)?),
-            "exec" => Kind::Exec(Box::new(exec::Execution::decode(object.take("execution")?)?)),
-            later if LATER.contains(&later) => {
-                let message = format!("claims of kind {later:?} are not decided by this version");
-                return Err(Diagnostic::new(Code::UnsupportedClaim, place, message));
-            }
-            other => {
-                return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no claim is of kind {other:?}")));
-            }
-        };
-        let outputs = object.take("outputs")?.array()?;
-        let outputs = outputs.map(TensorSource::decode_named).collect::<Result<_, _>>()?;
-        object.finish()?;
-        Ok(ClaimDraft { kind, outputs })
-    }
+/// A rule and the outputs that are recorded for each case: as decoded, or looked up.
+#[derive(Debug)]
+pub(crate) struct Claim<T> {
+    pub(crate) kind: &'static Kind,
+    rule: Box<dyn Rule>,
+    outputs: Vec<BTreeMap<String, T>>,
+}
 
-    /// What a step of the evaluation costs beside one of a dot product over the reals at 64 bits (about 5 ns): binary32 words take about 25 ns.
-    pub(crate) fn cost_of_a_step(&self) -> u64 {
-        match self.kind {
-            Kind::Forward(_) => 1,
-            Kind::Exec(_) => 5,
-        }
+impl Claim<TensorSource> {
+    pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
+        cursor.record(|claim| {
+            let (keyword, place) = claim.text("kind")?;
+            Code::UnsupportedClaim.unless(!LATER.contains(&keyword.as_str()), &place, || {
+                format!("claims of kind {keyword:?} are not decided by this version")
+            })?;
+            let unknown = || Diagnostic::new(Code::UnknownKeyword, place, format!("no claim is of kind {keyword:?}"));
+            let kind = KINDS.iter().find(|kind| kind.keyword == keyword).ok_or_else(unknown)?;
+            Ok(Claim {
+                kind,
+                rule: (kind.decode)(claim)?,
+                outputs: TensorSource::decode_cases(claim.take("outputs")?)?,
+            })
+        })
     }
 
     /// The claim with its outputs, looked up by `fit(outputs, place)`; there are as many as `cases`, and at least one.
@@ -81,30 +93,52 @@ impl ClaimDraft {
         graph: &CheckedGraph,
         cases: usize,
         mut fit: impl FnMut(BTreeMap<String, TensorSource>, String) -> Result<Named<u32>, Diagnostic>,
-    ) -> Result<Claim, Diagnostic> {
-        if cases == 0 || self.outputs.len() != cases {
-            let message = format!("{cases} inputs and {} outputs are listed", self.outputs.len());
-            return Err(Diagnostic::new(Code::NoCase, "/claim/outputs", message));
-        }
+    ) -> Result<Claim<Tensor<u32>>, Diagnostic> {
+        let paired = cases > 0 && self.outputs.len() == cases;
+        let message = || format!("{cases} inputs and {} outputs are listed", self.outputs.len());
+        Code::NoCase.unless(paired, "/claim/outputs", message)?;
         let outputs = self.outputs.into_iter().enumerate();
         let outputs = outputs.map(|(i, case)| fit(case, format!("/claim/outputs/{i}"))).collect::<Result<_, _>>()?;
-        match self.kind {
-            Kind::Forward(tolerance) => Ok(Claim::Forward(Forward { tolerance, outputs })),
-            Kind::Exec(execution) => {
-                execution.check(graph)?;
-                Ok(Claim::Exec(Exec { execution: *execution, outputs }))
-            }
-        }
+        self.rule.check(graph)?;
+        Ok(Claim { kind: self.kind, rule: self.rule, outputs })
     }
 }
 
-impl Claim {
-    /// The kind, as certificates write it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Claim::Forward(_) => "forward",
-            Claim::Exec(_) => "exec",
-        }
+/// A listed input and the outputs recorded for it.
+struct Case<'a> {
+    certificate: &'a Certificate,
+    number: usize,
+    inputs: &'a Named<u32>,
+    outputs: &'a Named<u32>,
+}
+
+/// An element of a recorded output.
+struct Element<'a> {
+    case: usize,
+    name: &'a str,
+    recorded: &'a Tensor<u32>,
+    position: usize,
+    word: u32,
+}
+
+impl<'a> Case<'a> {
+    /// Every element of the recorded outputs with the derived one.
+    fn elements<V>(&self, derived: &'a Named<V>) -> Result<impl Iterator<Item = (Element<'a>, &'a V)>, Diagnostic> {
+        let (case, same) = (self.number, self.outputs.keys().eq(derived.keys()));
+        Code::Internal.unless(same, "/claim/outputs", || "an output was not evaluated".into())?;
+        Ok(self.outputs.iter().zip(derived.values()).flat_map(move |((name, recorded), derived)| {
+            let words = recorded.data().iter().zip(derived.data()).enumerate();
+            words.map(move |(position, (&word, value))| (Element { case, name, recorded, position, word }, value))
+        }))
+    }
+}
+
+impl Element<'_> {
+    /// A finding about this element.
+    fn finding(&self, code: Code, message: impl Into<String>) -> Diagnostic {
+        let place = below(&format!("/claim/outputs/{}", self.case), self.name);
+        let index = (self.recorded.shape().index_of(self.position), self.recorded.dimensions().to_vec());
+        Diagnostic { index: Some(index), ..Diagnostic::new(code, place, message) }
     }
 }
 
@@ -117,7 +151,7 @@ pub struct Obligation(usize);
 pub struct Discharged<'a> {
     certificate: &'a Certificate,
     case: usize,
-    facts: Vec<(&'static str, String)>,
+    facts: Facts,
 }
 
 impl Discharged<'_> {
@@ -138,14 +172,11 @@ pub fn discharge<'a>(
     obligation: Obligation,
     limits: &Limits,
 ) -> Result<Discharged<'a>, Diagnostic> {
-    let case = obligation.0;
-    let Some(inputs) = certificate.inputs.get(case) else {
+    let (case, Claim { rule, outputs, .. }) = (obligation.0, &certificate.claim);
+    let (Some(inputs), Some(outputs)) = (certificate.inputs.get(case), outputs.get(case)) else {
         return Err(Diagnostic::new(Code::Internal, "", "an obligation of another certificate"));
     };
-    let facts = match &certificate.claim {
-        Claim::Forward(claim) => forward::decide(certificate, claim, case, inputs, limits),
-        Claim::Exec(claim) => exec::decide(certificate, claim, case, inputs),
-    }?;
+    let facts = rule.decide(&Case { certificate, number: case, inputs, outputs }, limits)?;
     Ok(Discharged { certificate, case, facts })
 }
 
@@ -164,7 +195,7 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Accepted {
     sentence: String,
-    facts: Vec<(&'static str, String)>,
+    facts: Facts,
 }
 
 impl Accepted {
@@ -181,25 +212,20 @@ impl Accepted {
 
 /// The verdict that follows from the results on all obligations, in any order.
 pub fn conclude(certificate: &Certificate, results: Vec<Result<Discharged<'_>, Diagnostic>>) -> Verdict {
-    let mut holds = vec![false; certificate.cases()];
-    let (mut findings, mut facts) = (Vec::new(), Vec::new());
+    let (mut held, mut findings, mut facts) = (BTreeSet::new(), Vec::new(), Vec::new());
     for result in results {
         match result {
             Ok(evidence) if std::ptr::eq(evidence.certificate, certificate) => {
-                if let Some(holds) = holds.get_mut(evidence.case) {
-                    *holds = true;
-                }
+                held.insert(evidence.case);
                 facts.extend(evidence.facts);
             }
             Ok(_) => findings.push(Diagnostic::new(Code::Internal, "", "evidence about another certificate")),
             Err(finding) => findings.push(finding),
         }
     }
-    if findings.is_empty() && holds.iter().all(|&holds| holds) && !holds.is_empty() {
-        let sentence = match &certificate.claim {
-            Claim::Forward(claim) => forward::sentence(certificate, claim),
-            Claim::Exec(claim) => exec::sentence(certificate, claim),
-        };
+    let cases = certificate.cases();
+    if findings.is_empty() && (0..cases).all(|case| held.contains(&case)) && cases > 0 {
+        let sentence = certificate.claim.rule.sentence(certificate);
         return Verdict::Accepted(Accepted { sentence, facts });
     }
     if findings.is_empty() {
@@ -234,4 +260,11 @@ fn finding(located: Located) -> Diagnostic {
     };
     Diagnostic::new(code, format!("/model/graph/nodes/{}", located.node), located.error.to_string())
         .at_node(located.node, located.op)
+}
+
+/// A word and its value.
+fn word_in_words(word: u32) -> String {
+    let value = Dyadic::from_binary32(word).map(|x| decimal(&x.to_rational(), 9, false));
+    let special = || if word << 9 == 0 { "an infinity" } else { "NaN" }.to_string();
+    format!("{word:08x} = {}", value.unwrap_or_else(special))
 }

@@ -50,11 +50,21 @@ impl Number {
         }
     }
 
-    fn less_than(&self, other: &Self) -> bool {
+    /// One of two functions of this number and another: of dyadic numbers while both are, else of fractions.
+    fn with<R>(
+        &self,
+        other: &Self,
+        dyadic: impl FnOnce(&Dyadic, &Dyadic) -> R,
+        fraction: impl FnOnce(BigRational, BigRational) -> R,
+    ) -> R {
         match (self, other) {
-            (Number::Dyadic(a), Number::Dyadic(b)) => a < b,
-            _ => self.to_rational() < other.to_rational(),
+            (Number::Dyadic(a), Number::Dyadic(b)) => dyadic(a, b),
+            _ => fraction(self.to_rational(), other.to_rational()),
         }
+    }
+
+    fn less_than(&self, other: &Self) -> bool {
+        self.with(other, |a, b| a < b, |p, q| p < q)
     }
 }
 
@@ -66,15 +76,23 @@ fn within(bits: u64) -> Result<(), EvalError> {
 
 /// The value of a function that is rational at one point only.
 fn only_at(function: &'static str, x: &Number, point: i64, value: i64) -> Result<Number, EvalError> {
-    let there = match x {
-        Number::Dyadic(d) => *d == Dyadic::integer(point),
-        Number::Fraction(q) => *q == BigRational::from_integer(point.into()),
-    };
+    let there = x.with(&Number::Dyadic(Dyadic::integer(point)), |a, b| a == b, |p, q| p == q);
     if there { Ok(Number::Dyadic(Dyadic::integer(value))) } else { Err(EvalError::NotRational { function }) }
+}
+
+/// Functions that are rational at zero only, and their values there.
+macro_rules! rational_at_zero {
+    ($($function:ident is $value:literal;)*) => {
+        $(fn $function(&self, x: &Number) -> Result<Number, EvalError> {
+            only_at(stringify!($function), x, 0, $value)
+        })*
+    };
 }
 
 impl Context for Rational {
     type Value = Number;
+
+    rational_at_zero! { exp is 1; expm1 is 0; tanh is 0; erf is 0; sin is 0; cos is 1; }
 
     fn datum(&self, word: u32) -> Result<Number, EvalError> {
         Dyadic::from_binary32(word).map(Number::Dyadic).ok_or(EvalError::NotFinite { word })
@@ -103,16 +121,8 @@ impl Context for Rational {
     }
 
     fn add(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
-        match (x, y) {
-            (Number::Dyadic(a), Number::Dyadic(b)) => {
-                within(a.sum_bits(b))?;
-                Ok(Number::Dyadic(a.add(b)))
-            }
-            _ => {
-                within(x.bits() + y.bits())?;
-                Ok(Number::Fraction(x.to_rational() + y.to_rational()))
-            }
-        }
+        within(x.with(y, Dyadic::sum_bits, |_, _| x.bits() + y.bits()))?;
+        Ok(x.with(y, |a, b| Number::Dyadic(a.add(b)), |p, q| Number::Fraction(p + q)))
     }
 
     fn sub(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
@@ -121,10 +131,7 @@ impl Context for Rational {
 
     fn mul(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
         within(x.bits() + y.bits())?;
-        match (x, y) {
-            (Number::Dyadic(a), Number::Dyadic(b)) => Ok(Number::Dyadic(a.mul(b))),
-            _ => Ok(Number::Fraction(x.to_rational() * y.to_rational())),
-        }
+        Ok(x.with(y, |a, b| Number::Dyadic(a.mul(b)), |p, q| Number::Fraction(p * q)))
     }
 
     fn div(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
@@ -166,14 +173,6 @@ impl Context for Rational {
         self.div(&self.integer(1)?, &self.sqrt(x)?)
     }
 
-    fn exp(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("exp", x, 0, 1)
-    }
-
-    fn expm1(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("expm1", x, 0, 0)
-    }
-
     fn log(&self, x: &Number) -> Result<Number, EvalError> {
         if !Number::Dyadic(Dyadic::zero()).less_than(x) {
             return Err(EvalError::Undefined { function: "log", reason: "the argument is not positive" });
@@ -202,21 +201,5 @@ impl Context for Rational {
         let exponent = i32::try_from(y.numer()).map_err(|_| TOO_LARGE)?;
         within(u64::try_from(size).map_err(|_| TOO_LARGE)?)?;
         Ok(Number::Fraction(num_traits::Pow::pow(base, exponent)))
-    }
-
-    fn tanh(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("tanh", x, 0, 0)
-    }
-
-    fn erf(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("erf", x, 0, 0)
-    }
-
-    fn sin(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("sin", x, 0, 0)
-    }
-
-    fn cos(&self, x: &Number) -> Result<Number, EvalError> {
-        only_at("cos", x, 0, 1)
     }
 }

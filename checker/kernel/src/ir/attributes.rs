@@ -17,64 +17,30 @@ pub trait Attribute: Sized {
     fn schema() -> Json;
 }
 
-impl Attribute for usize {
-    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        cursor.integer()
-    }
-    fn encode(&self) -> Json {
-        Json::Integer(i64::try_from(*self).unwrap_or(i64::MAX))
-    }
-    fn schema() -> Json {
-        Json::object([("type", Json::string("integer")), ("minimum", Json::Integer(0))])
-    }
+/// Declares a type of attribute: how it is decoded, encoded, and described.
+macro_rules! attribute {
+    ($type:ty, $decode:expr, $encode:expr, $schema:expr) => {
+        impl $crate::ir::attributes::Attribute for $type {
+            fn decode(cursor: $crate::cert::json::Cursor) -> Result<Self, $crate::diagnostic::Diagnostic> {
+                $decode(cursor)
+            }
+            fn encode(&self) -> $crate::cert::json::Json {
+                $encode(self)
+            }
+            fn schema() -> $crate::cert::json::Json {
+                $schema
+            }
+        }
+    };
 }
 
-impl Attribute for i64 {
-    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        cursor.integer()
-    }
-    fn encode(&self) -> Json {
-        Json::Integer(*self)
-    }
-    fn schema() -> Json {
-        Json::object([("type", Json::string("integer"))])
-    }
-}
-
-impl Attribute for bool {
-    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        cursor.boolean()
-    }
-    fn encode(&self) -> Json {
-        Json::Bool(*self)
-    }
-    fn schema() -> Json {
-        Json::object([("type", Json::string("boolean"))])
-    }
-}
-
-impl Attribute for String {
-    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        cursor.string()
-    }
-    fn encode(&self) -> Json {
-        Json::string(self)
-    }
-    fn schema() -> Json {
-        Json::object([("type", Json::string("string"))])
-    }
-}
-
-impl Attribute for Exact {
-    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        cursor.exact()
-    }
-    fn encode(&self) -> Json {
-        Json::string(self.to_string())
-    }
-    fn schema() -> Json {
-        Json::object([("$ref", Json::string("#/$defs/exact"))])
-    }
+attribute! { i64, Cursor::integer, |n: &i64| Json::Integer(*n), Json::object([("type", Json::string("integer"))]) }
+attribute! { bool, Cursor::boolean, |value: &bool| Json::Bool(*value), Json::object([("type", Json::string("boolean"))]) }
+attribute! { String, Cursor::string, Json::string, Json::object([("type", Json::string("string"))]) }
+attribute! { Exact, Cursor::exact, |x: &Exact| Json::string(x.to_string()), Json::defined("exact") }
+attribute! {
+    usize, Cursor::integer, |n: &usize| Json::Integer(i64::try_from(*n).unwrap_or(i64::MAX)),
+    Json::object([("type", Json::string("integer")), ("minimum", Json::Integer(0))])
 }
 
 impl<T: Attribute> Attribute for Vec<T> {
@@ -108,24 +74,14 @@ macro_rules! attributes {
 
         impl $crate::ir::attributes::Attributes for $name {
             #[allow(unused_variables, reason = "an operation without attributes decodes nothing")]
-            fn decode(
-                object: &mut $crate::cert::json::Object,
-            ) -> Result<Self, $crate::diagnostic::Diagnostic> {
-                Ok($name {
-                    $($field: $crate::ir::attributes::Attribute::decode(object.take(stringify!($field))?)?,)*
-                })
+            fn decode(object: &mut $crate::cert::json::Object) -> Result<Self, $crate::diagnostic::Diagnostic> {
+                Ok($name { $($field: object.decode(stringify!($field))?,)* })
             }
             fn encode(&self) -> Vec<(String, $crate::cert::json::Json)> {
-                vec![$((
-                    stringify!($field).to_string(),
-                    $crate::ir::attributes::Attribute::encode(&self.$field),
-                ),)*]
+                vec![$((stringify!($field).into(), $crate::ir::attributes::Attribute::encode(&self.$field)),)*]
             }
             fn schema() -> Vec<(String, $crate::cert::json::Json)> {
-                vec![$((
-                    stringify!($field).to_string(),
-                    <$type as $crate::ir::attributes::Attribute>::schema(),
-                ),)*]
+                vec![$((stringify!($field).into(), <$type as $crate::ir::attributes::Attribute>::schema()),)*]
             }
         }
     };
@@ -146,30 +102,17 @@ macro_rules! keywords {
         }
 
         impl $crate::ir::attributes::Attribute for $name {
-            fn decode(
-                cursor: $crate::cert::json::Cursor,
-            ) -> Result<Self, $crate::diagnostic::Diagnostic> {
-                let pointer = cursor.pointer();
-                match cursor.string()?.as_str() {
-                    $($text => Ok($name::$variant),)*
-                    other => Err($crate::diagnostic::Diagnostic::new(
-                        $crate::diagnostic::Code::UnknownKeyword,
-                        pointer,
-                        format!("expected one of {}, found {other:?}", [$($text),*].join(", ")),
-                    )),
-                }
+            fn decode(cursor: $crate::cert::json::Cursor) -> Result<Self, $crate::diagnostic::Diagnostic> {
+                cursor.keyword(&[$(($text, $name::$variant)),*])
             }
             fn encode(&self) -> $crate::cert::json::Json {
                 $crate::cert::json::Json::string(self.keyword())
             }
             fn schema() -> $crate::cert::json::Json {
-                $crate::cert::json::Json::object([(
-                    "enum",
-                    $crate::cert::json::Json::Array(vec![$($crate::cert::json::Json::string($text)),*]),
-                )])
+                $crate::cert::json::Json::object([("enum", $crate::cert::json::Json::Array(vec![$($crate::cert::json::Json::string($text)),*]))])
             }
         }
     };
 }
 
-pub(crate) use {attributes, keywords};
+pub(crate) use {attribute, keywords};

@@ -55,9 +55,7 @@ pub fn evaluate<'a, C: Context + 'a>(
         visit(id, &value);
         values.push(Some(value));
         for &parent in &node.parents {
-            if graph.last_use(parent) == id
-                && let Some(value) = values.get_mut(parent)
-            {
+            if let Some(value) = values.get_mut(parent).filter(|_| graph.last_use(parent) == id) {
                 *value = None;
             }
         }

@@ -9,13 +9,13 @@
 //! - graph_c5: every node leads to an output;
 //! - graph_c6: nodes, live elements and work are within the stated limits.
 
-use crate::cert::json::{Cursor, Json};
+use crate::cert::json::{Cursor, Json, Object};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::Shape;
 use crate::ir::attributes::Attribute;
 use crate::limits::Limits;
 use crate::spec::Op;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One operation applied to earlier nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,36 +46,30 @@ pub struct CheckedGraph {
     live: usize,
 }
 
-impl Attribute for Shape {
-    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
+attribute! {
+    Shape,
+    |cursor: Cursor| {
         let pointer = cursor.pointer();
-        let dimensions = Vec::<usize>::decode(cursor)?;
-        Shape::new(dimensions).map_err(|error| Diagnostic::new(Code::ShapeInvalid, pointer, error))
-    }
-    fn encode(&self) -> Json {
-        Json::integers(self.dimensions())
-    }
-    fn schema() -> Json {
-        Json::object([("$ref", Json::string("#/$defs/shape"))])
-    }
+        Shape::new(Attribute::decode(cursor)?).map_err(|error| Diagnostic::new(Code::ShapeInvalid, pointer, error))
+    },
+    |shape: &Shape| shape.dimensions().to_vec().encode(),
+    Json::defined("shape")
 }
 
 impl Graph {
     /// Decodes `{"nodes": […], "outputs": {…}}`.
     pub fn decode(cursor: Cursor, limits: &Limits) -> Result<Self, Diagnostic> {
-        let mut object = cursor.object()?;
-        let nodes = object.take("nodes")?;
-        let nodes_pointer = nodes.pointer();
-        let nodes = nodes.array()?;
-        if nodes.len() > limits.nodes {
-            let message = format!("{} nodes, the limit is {}", nodes.len(), limits.nodes);
-            return Err(Diagnostic::new(Code::LimitNodes, nodes_pointer, message));
-        }
-        let nodes = nodes.map(Node::decode).collect::<Result<_, _>>()?;
-        let outputs = object.take("outputs")?.object()?;
-        let outputs = outputs.into_entries().map(|(name, id)| Ok((name, id.integer()?))).collect::<Result<_, _>>()?;
-        object.finish()?;
-        Ok(Graph { nodes, outputs })
+        cursor.record(|graph| {
+            let nodes = graph.take("nodes")?;
+            let place = nodes.pointer();
+            let nodes = nodes.array()?;
+            few_nodes(nodes.len(), place, limits)?;
+            let nodes = nodes.map(|node| node.record(Node::decode)).collect::<Result<_, _>>()?;
+            let outputs = graph.take("outputs")?.object()?;
+            let outputs =
+                outputs.into_entries().map(|(name, id)| Ok((name, id.integer()?))).collect::<Result<_, _>>()?;
+            Ok(Graph { nodes, outputs })
+        })
     }
 
     /// The graph as certificates write it; also what its digest is taken of.
@@ -89,10 +83,7 @@ impl Graph {
 
     /// Checks graph_c1 … graph_c6. Places in diagnostics are relative to `pointer`, where the graph stands.
     pub fn check(self, pointer: &str, limits: &Limits) -> Result<CheckedGraph, Diagnostic> {
-        if self.nodes.len() > limits.nodes {
-            let message = format!("{} nodes, the limit is {}", self.nodes.len(), limits.nodes);
-            return Err(Diagnostic::new(Code::LimitNodes, format!("{pointer}/nodes"), message));
-        }
+        few_nodes(self.nodes.len(), format!("{pointer}/nodes"), limits)?;
         let mut work = 0u64;
         let mut last_use: Vec<usize> = (0..self.nodes.len()).collect();
         for (id, node) in self.nodes.iter().enumerate() {
@@ -110,30 +101,26 @@ impl Graph {
         self.check_names(pointer)?;
         self.check_outputs(pointer, &mut last_use)?;
         let mut checked = CheckedGraph { graph: self, last_use, work, live: 0 };
-        let live = checked.live_elements();
-        if live > limits.elements {
-            let message = format!("{live} elements alive at one time, the limit is {}", limits.elements);
-            return Err(Diagnostic::new(Code::LimitElements, pointer, message));
-        }
-        if work > limits.work {
-            let message = format!("the cost of {work} multiply-adds, the limit is {}", limits.work);
-            return Err(Diagnostic::new(Code::LimitWork, pointer, message));
-        }
-        checked.live = live;
+        checked.live = checked.live_elements();
+        Code::LimitElements.unless(checked.live <= limits.elements, pointer, || {
+            format!("{} elements alive at one time, the limit is {}", checked.live, limits.elements)
+        })?;
+        Code::LimitWork.unless(work <= limits.work, pointer, || {
+            format!("the cost of {work} multiply-adds, the limit is {}", limits.work)
+        })?;
         Ok(checked)
     }
 
     /// graph_c1, graph_c2, graph_c3 for one node; its work.
     fn check_node(&self, id: usize, node: &Node) -> Result<u64, Diagnostic> {
-        if let Some(parent) = node.parents.iter().find(|&&parent| parent >= id) {
-            let message = format!("parent {parent} of node {id} is not an earlier node");
-            return Err(Diagnostic::new(Code::ForwardReference, "/parents", message));
+        for &parent in &node.parents {
+            Code::ForwardReference
+                .unless(parent < id, "/parents", || format!("parent {parent} of node {id} is not an earlier node"))?;
         }
-        let arity = node.op.arity();
-        if !arity.contains(&node.parents.len()) {
-            let message = format!("takes {} to {} parents, has {}", arity.start(), arity.end(), node.parents.len());
-            return Err(Diagnostic::new(Code::Arity, "/parents", message));
-        }
+        let (arity, count) = (node.op.arity(), node.parents.len());
+        Code::Arity.unless(arity.contains(&count), "/parents", || {
+            format!("takes {} to {} parents, has {count}", arity.start(), arity.end())
+        })?;
         if node.op.is_source() {
             return Ok(node.op.work(&[], &node.shape));
         }
@@ -142,11 +129,8 @@ impl Graph {
             Diagnostic::new(Code::Constraint, "", fault.message).with("constraint", fault.constraint)
         })?;
         if inferred != node.shape {
-            let mut diagnostic =
-                Diagnostic::new(Code::ShapeDiffers, "/shape", "the declared shape is not the inferred one");
-            diagnostic.claimed = Some(node.shape.to_string());
-            diagnostic.derived = Some(inferred.to_string());
-            return Err(diagnostic);
+            let finding = Diagnostic::new(Code::ShapeDiffers, "/shape", "the declared shape is not the inferred one");
+            return Err(finding.comparing(&node.shape, inferred));
         }
         Ok(node.op.work(&parents, &node.shape))
     }
@@ -155,18 +139,11 @@ impl Graph {
     fn check_names(&self, pointer: &str) -> Result<(), Diagnostic> {
         let mut seen = BTreeMap::new();
         for (id, node) in self.nodes.iter().enumerate() {
-            let key = match &node.op {
-                Op::Input(source) => ("input", &source.name),
-                Op::Const(source) => ("const", &source.name),
-                _ => continue,
-            };
-            if let Some(earlier) = seen.insert(key, id) {
-                let message = format!("{} {:?} is also node {earlier}", key.0, key.1);
-                return Err(Diagnostic::new(
-                    Code::DuplicateName,
-                    format!("{pointer}/nodes/{id}/attributes/name"),
-                    message,
-                ));
+            let earlier = node.op.source().and_then(|source| seen.insert(source, id));
+            if let (Some((kind, name)), Some(earlier)) = (node.op.source(), earlier) {
+                let message = format!("{kind} {name:?} is also node {earlier}");
+                let place = format!("{pointer}/nodes/{id}/attributes/name");
+                return Err(Diagnostic::new(Code::DuplicateName, place, message));
             }
         }
         Ok(())
@@ -175,37 +152,25 @@ impl Graph {
     /// graph_c4 for outputs, and graph_c5. An output is used after the last node.
     fn check_outputs(&self, pointer: &str, last_use: &mut [usize]) -> Result<(), Diagnostic> {
         let place = format!("{pointer}/outputs");
-        if self.outputs.is_empty() {
-            return Err(Diagnostic::new(Code::Output, place, "a graph has at least one output"));
-        }
-        let mut needed = vec![false; self.nodes.len()];
+        Code::Output.unless(!self.outputs.is_empty(), &place, || "a graph has at least one output".into())?;
         for (name, &id) in &self.outputs {
-            match (needed.get_mut(id), last_use.get_mut(id)) {
-                (Some(needed), Some(last)) => (*needed, *last) = (true, usize::MAX),
-                _ => {
-                    return Err(Diagnostic::new(
-                        Code::Output,
-                        place,
-                        format!("output {name:?} is node {id}, which does not exist"),
-                    ));
-                }
-            }
+            let message = || format!("output {name:?} is node {id}, which does not exist");
+            let missing = || Diagnostic::new(Code::Output, &place, message());
+            *last_use.get_mut(id).ok_or_else(missing)? = usize::MAX;
         }
+        // The last of the nodes that lead to no output is used by none: a node that uses it comes later, so it leads to an output, and so would this one.
         for (id, node) in self.nodes.iter().enumerate().rev() {
-            if needed.get(id) != Some(&true) {
-                let message = format!("node {id} leads to no output");
-                return Err(
-                    Diagnostic::new(Code::Unused, format!("{pointer}/nodes/{id}"), message).at_node(id, node.op.name())
-                );
-            }
-            for &parent in &node.parents {
-                if let Some(needed) = needed.get_mut(parent) {
-                    *needed = true;
-                }
-            }
+            let needless = || format!("node {id} leads to no output");
+            let found = Code::Unused.unless(last_use.get(id) != Some(&id), format!("{pointer}/nodes/{id}"), needless);
+            found.map_err(|finding| finding.at_node(id, node.op.name()))?;
         }
         Ok(())
     }
+}
+
+fn few_nodes(count: usize, place: String, limits: &Limits) -> Result<(), Diagnostic> {
+    let message = || format!("{count} nodes, the limit is {}", limits.nodes);
+    Code::LimitNodes.unless(count <= limits.nodes, place, message)
 }
 
 impl CheckedGraph {
@@ -226,18 +191,17 @@ impl CheckedGraph {
 
     /// Inputs, by name, with their shapes.
     pub fn inputs(&self) -> impl Iterator<Item = (&str, &Shape)> {
-        self.nodes().iter().filter_map(|node| match &node.op {
-            Op::Input(source) => Some((source.name.as_str(), &node.shape)),
-            _ => None,
-        })
+        self.sources("input")
     }
 
     /// Constants, by name, with their shapes.
     pub fn constants(&self) -> impl Iterator<Item = (&str, &Shape)> {
-        self.nodes().iter().filter_map(|node| match &node.op {
-            Op::Const(source) => Some((source.name.as_str(), &node.shape)),
-            _ => None,
-        })
+        self.sources("const")
+    }
+
+    fn sources(&self, kind: &'static str) -> impl Iterator<Item = (&str, &Shape)> {
+        let sources = self.nodes().iter().filter_map(|node| Some((node.op.source()?, &node.shape)));
+        sources.filter(move |((of, _), _)| *of == kind).map(|((_, name), shape)| (name, shape))
     }
 
     /// The cost of one evaluation, in the unit of [`Op::work`].
@@ -262,9 +226,7 @@ impl CheckedGraph {
         for (id, node) in self.nodes().iter().enumerate() {
             live = live.saturating_add(size(id));
             most = most.max(live);
-            let mut dying: Vec<usize> = node.parents.iter().copied().filter(|&p| self.last_use(p) == id).collect();
-            dying.sort_unstable();
-            dying.dedup();
+            let dying: BTreeSet<usize> = node.parents.iter().copied().filter(|&p| self.last_use(p) == id).collect();
             live = dying.into_iter().fold(live, |live, p| live.saturating_sub(size(p)));
         }
         most
@@ -272,13 +234,8 @@ impl CheckedGraph {
 }
 
 impl Node {
-    fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        let mut object = cursor.object()?;
-        let op = Op::decode(&mut object)?;
-        let parents = Attribute::decode(object.take("parents")?)?;
-        let shape = Attribute::decode(object.take("shape")?)?;
-        object.finish()?;
-        Ok(Node { op, parents, shape })
+    fn decode(node: &mut Object) -> Result<Self, Diagnostic> {
+        Ok(Node { op: Op::decode(node)?, parents: node.decode("parents")?, shape: node.decode("shape")? })
     }
 
     fn encode(&self) -> Json {

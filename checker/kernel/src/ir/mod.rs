@@ -1,5 +1,6 @@
 //! The intermediate representation: shapes, attributes, graphs, and reading a graph over a context.
 
+#[macro_use]
 pub mod attributes;
 pub mod evaluate;
 pub mod graph;

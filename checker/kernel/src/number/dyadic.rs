@@ -322,18 +322,13 @@ impl PartialOrd for Dyadic {
 
 impl Ord for Dyadic {
     fn cmp(&self, other: &Self) -> Ordering {
-        let by_sign = self.signum().cmp(&other.signum());
-        if by_sign != Ordering::Equal || self.is_zero() {
-            return by_sign;
-        }
         // Same sign: the leading bit decides unless it is in the same place, and then the shift below is bounded by the mantissas.
-        let by_top = self.top().cmp(&other.top());
-        let by_magnitude = if by_top != Ordering::Equal {
-            by_top
-        } else {
+        let by_magnitude = || {
             let exponent = self.exponent.min(other.exponent);
-            self.mantissa_at(exponent).magnitude().cmp(other.mantissa_at(exponent).magnitude())
+            let magnitudes = || self.mantissa_at(exponent).magnitude().cmp(other.mantissa_at(exponent).magnitude());
+            self.top().cmp(&other.top()).then_with(magnitudes)
         };
-        if self.is_negative() { by_magnitude.reverse() } else { by_magnitude }
+        let same_sign = || if self.is_negative() { by_magnitude().reverse() } else { by_magnitude() };
+        self.signum().cmp(&other.signum()).then_with(same_sign)
     }
 }

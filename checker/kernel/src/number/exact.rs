@@ -30,10 +30,7 @@ impl Exact {
         if text.len() > MAX_TEXT {
             return Err(format!("an exact number has at most {MAX_TEXT} characters"));
         }
-        let (negative, magnitude) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
+        let (negative, magnitude) = signed(text);
         let value = if let Some(hex) = magnitude.strip_prefix("0x") {
             scaled_digits(hex, 16, 'p', 2)?
         } else if let Some((numerator, denominator)) = magnitude.split_once('/') {
@@ -126,26 +123,26 @@ fn lowest(numerator: BigInt, denominator: BigInt) -> BigRational {
     BigRational::new_raw(numerator / &divisor, denominator / divisor)
 }
 
+/// Whether there is a minus sign, and what follows it.
+fn signed(text: &str) -> (bool, &str) {
+    text.strip_prefix('-').map_or((false, text), |rest| (true, rest))
+}
+
 /// A decimal exponent `[+-]digits` within [`MAX_EXPONENT`].
 fn small_integer(text: &str) -> Result<i32, String> {
-    let (negative, magnitude) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
+    let (negative, magnitude) = signed(text);
+    let magnitude = if negative { magnitude } else { magnitude.strip_prefix('+').unwrap_or(magnitude) };
     let value = digits(magnitude, 10)?;
-    if value > BigInt::from(MAX_EXPONENT) {
-        return Err(format!("an exponent is at most {MAX_EXPONENT} in magnitude"));
-    }
-    let value = i32::try_from(value).map_err(|_| "an exponent is too large".to_string())?;
+    let value = i32::try_from(value).ok().filter(|&value| i64::from(value) <= MAX_EXPONENT);
+    let value = value.ok_or_else(|| format!("an exponent is at most {MAX_EXPONENT} in magnitude"))?;
     Ok(if negative { -value } else { value })
 }
 
 /// A non-empty run of digits of `radix`, nothing else.
 fn digits(text: &str, radix: u32) -> Result<BigInt, String> {
-    if text.is_empty() || !text.chars().all(|c| c.is_digit(radix)) {
-        return Err(format!("expected an integer, a decimal, a fraction p/q or a hexadecimal float, found {text:?}"));
-    }
-    BigInt::parse_bytes(text.as_bytes(), radix).ok_or_else(|| "not a number".into())
+    let value = BigInt::parse_bytes(text.as_bytes(), radix).filter(|_| text.chars().all(|c| c.is_digit(radix)));
+    let wanted = "an integer, a decimal, a fraction p/q or a hexadecimal float";
+    value.ok_or_else(|| format!("expected {wanted}, found {text:?}"))
 }
 
 impl fmt::Display for Exact {

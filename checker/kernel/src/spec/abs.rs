@@ -2,8 +2,6 @@
 //!
 //! Value: `|x|`, exact in every reading (`spec-tests/ops/abs.md`).
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `|x|` at every position.
     Abs, |context, x| context.abs(x)

@@ -2,8 +2,6 @@
 //!
 //! Value: `x + y`, one rounding in `Binary32`. Constraints: add_c1 (`spec-tests/ops/add.md`).
 
-use crate::spec::elementwise::binary;
-
 binary! {
     /// `x + y` at every position; the shapes are equal (add_c1).
     Add, "add_c1", |context, x, y| context.add(x, y)

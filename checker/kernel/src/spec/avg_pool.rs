@@ -5,7 +5,6 @@
 //! Shapes: x [N, C, spatial..] → y [N, C, out..]. Constraints: avg_pool_c1 … avg_pool_c4 (`spec-tests/ops/avg_pool.md`).
 
 use crate::spec::prelude::*;
-use crate::spec::window::{over_windows, pool};
 
 pool! {
     /// Mean over windows; the lists of integers have one entry per spatial axis.
@@ -20,21 +19,19 @@ pool! {
 const TOO_MANY: EvalError = EvalError::Limit { what: "2^63 cells of a window" };
 
 impl Operation for AvgPool {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
         require(self.divisor.len() <= 1 && !self.divisor.iter().any(Exact::is_zero), "avg_pool_c4", || {
             format!("{} divisors; one at most, and not zero", self.divisor.len())
         })?;
-        self.sliding().pool(parents, "avg_pool_c1", "avg_pool_c2", "avg_pool_c3")
+        self.sliding().pool(x, ["avg_pool_c1", "avg_pool_c2", "avg_pool_c3"])
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        let sliding = self.sliding();
-        let [_, _, input @ ..] = parents.first().ok_or(WRONG_PARENTS)?.dimensions() else {
-            return Err(WRONG_PARENTS);
-        };
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, _: Parents<C>, shape: &Shape) -> Values<C> {
+        let (sliding, input) = (self.sliding(), spatial(x.shape()));
         let list = |axis, o, extent| sliding.cells(axis, o, extent);
-        over_windows(parents, shape, list, |index, cells| {
-            let mut padded = index.iter().zip(input).enumerate().map(|(axis, (&o, &n))| sliding.within_padding(axis, o, n));
+        over_windows(x, shape, list, |index, cells| {
+            let mut padded =
+                index.iter().zip(input).enumerate().map(|(axis, (&o, &n))| sliding.within_padding(axis, o, n));
             let padded = padded.try_fold(1usize, |count, cells| count.checked_mul(cells));
             let count = if self.count_include_pad { padded.ok_or(TOO_MANY)? } else { cells.len() };
             let divisor = match self.divisor.first() {
@@ -45,7 +42,7 @@ impl Operation for AvgPool {
         })
     }
 
-    fn work(&self, _: &[&Shape], shape: &Shape) -> u64 {
+    fn work(&self, _: &Shape, _: &[&Shape], shape: &Shape) -> u64 {
         self.sliding().work(shape)
     }
 }

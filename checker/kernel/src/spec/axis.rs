@@ -4,13 +4,10 @@
 
 use crate::spec::prelude::*;
 
-/// The shape rule of one parent that has the axis (`constraint`): the same shape.
-pub(crate) fn require_axis(parents: &[&Shape], axis: usize, constraint: &'static str) -> Result<Shape, Fault> {
-    let [x] = parents else {
-        return Err(wrong_parents());
-    };
+/// The shape of `x`, which has the axis (`constraint`).
+pub(crate) fn require_axis(x: &Shape, axis: usize, constraint: &'static str) -> Result<Shape, Fault> {
     require(axis < x.rank(), constraint, || format!("axis {axis} of x {x}"))?;
-    Ok((*x).clone())
+    Ok(x.clone())
 }
 
 /// The numbers of elements before, along and after an axis; `None` when the shape has no such axis.
@@ -20,40 +17,30 @@ pub(crate) fn around(shape: &Shape, axis: usize) -> Option<(usize, usize, usize)
     Some((before.iter().product(), extent, after.iter().product()))
 }
 
-/// `f` applied to every line of the one parent along `axis`; `f` returns as many values as it is given.
-pub(crate) fn along<V: Clone>(
-    parents: &[&Tensor<V>],
+/// `f` applied to every line along `axis` of tensors of one shape; `f` returns as many values as each line has.
+pub(crate) fn along<V: Clone, const N: usize>(
+    tensors: [&Tensor<V>; N],
     axis: usize,
-    mut f: impl FnMut(&[V]) -> Result<Vec<V>, EvalError>,
+    mut f: impl FnMut([Vec<V>; N]) -> Result<Vec<V>, EvalError>,
 ) -> Result<Vec<V>, EvalError> {
-    let [x] = parents else {
-        return Err(WRONG_PARENTS);
-    };
-    let (Some(&stride), Some(&length)) = (x.shape().strides().get(axis), x.dimensions().get(axis)) else {
-        return Err(WRONG_PARENTS);
-    };
+    let x = tensors.first().filter(|x| axis < x.shape().rank()).ok_or(WRONG_PARENTS)?;
     let mut out = x.data().to_vec();
-    for block in out.chunks_exact_mut(stride * length) {
-        for offset in 0..stride {
-            let line: Vec<V> = block.iter().skip(offset).step_by(stride).cloned().collect();
-            for (place, value) in block.iter_mut().skip(offset).step_by(stride).zip(f(&line)?) {
-                *place = value;
-            }
+    for line in lines(x.shape(), &[axis]) {
+        let values = f(tensors.map(|tensor| at(tensor, &line)))?;
+        for (place, value) in line.into_iter().zip(values) {
+            out[place] = value; // a line of the shape
         }
     }
     Ok(out)
 }
 
-/// The shape rule of a reduction of one parent over `axes`, which are ascending axes of it (`constraint`).
-pub(crate) fn reduced(
-    parents: &[&Shape],
-    axes: &[usize],
-    keepdims: bool,
-    constraint: &'static str,
-) -> Result<Shape, Fault> {
-    let [x] = parents else {
-        return Err(wrong_parents());
-    };
+/// The values at these positions.
+pub(crate) fn at<V: Clone>(tensor: &Tensor<V>, positions: &[usize]) -> Vec<V> {
+    positions.iter().filter_map(|&at| tensor.data().get(at)).cloned().collect()
+}
+
+/// The shape rule of a reduction of `x` over `axes`, which are ascending axes of it (`constraint`).
+pub(crate) fn reduced(x: &Shape, axes: &[usize], keepdims: bool, constraint: &'static str) -> Result<Shape, Fault> {
     let ascending = axes.windows(2).all(|pair| pair[0] < pair[1]); // windows(2) yields pairs
     require(ascending && axes.last().is_none_or(|&last| last < x.rank()), constraint, || {
         format!("the axes are not ascending axes of x {x}")
@@ -62,21 +49,15 @@ pub(crate) fn reduced(
         true => keepdims.then_some(1),
         false => Some(extent),
     };
-    let dimensions = x.dimensions().iter().enumerate().filter_map(keep).collect();
-    shape_of(dimensions, constraint)
+    shape_of(x.dimensions().iter().enumerate().filter_map(keep).collect(), constraint)
 }
 
 /// For every position of the reduction over `axes`, row-major, the positions of `x` that it gathers, row-major.
 pub(crate) fn lines(x: &Shape, axes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
-    let strides = x.strides();
     let offsets = |gathered: bool| {
-        let axis = |offsets: Vec<usize>, axis: usize| -> Vec<usize> {
-            let (extent, stride) = (x.dimensions()[axis], strides[axis]); // axis < rank
-            let along = |offset| (0..extent).map(move |i| offset + i * stride);
-            offsets.into_iter().flat_map(along).collect()
-        };
-        (0..x.rank()).filter(|axis| axes.contains(axis) == gathered).fold(vec![0], axis)
+        let along = |axis| if axes.contains(&axis) == gathered { 0..x.dimensions()[axis] } else { 0..1 }; // axis < rank
+        product(x.dimensions(), |axis| along(axis).map(Some).collect()).into_iter().flatten()
     };
-    let (gathered, kept) = (offsets(true), offsets(false));
-    kept.into_iter().map(move |base| gathered.iter().map(|offset| base + offset).collect())
+    let gathered: Vec<usize> = offsets(true).collect();
+    offsets(false).map(move |base| gathered.iter().map(|offset| base + offset).collect())
 }

@@ -3,7 +3,6 @@
 //! Value: y[.., i, ..] = x[.., i or 0, ..], 0 along an axis of extent 1. Constraints: broadcast_c1 (`spec-tests/ops/broadcast.md`).
 
 use crate::spec::prelude::*;
-use crate::spec::rearrange::{rearrange, repeating_strides};
 
 attributes! {
     /// x repeated to `shape`.
@@ -14,18 +13,15 @@ attributes! {
 }
 
 impl Operation for Broadcast {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let x = sole(parents).ok_or_else(wrong_parents)?;
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
         let mut aligned = x.dimensions().iter().rev().zip(self.shape.dimensions().iter().rev());
-        require(x.rank() <= self.shape.rank() && aligned.all(|(&from, &to)| from == to || from == 1), "broadcast_c1", || {
-            format!("x {x} does not repeat to {}", self.shape)
-        })?;
+        let repeats = x.rank() <= self.shape.rank() && aligned.all(|(&from, &to)| from == to || from == 1);
+        require(repeats, "broadcast_c1", || format!("x {x} does not repeat to {}", self.shape))?;
         Ok(self.shape.clone())
     }
 
-    fn value<C: Context>(&self, _: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        let x = sole(parents).ok_or(WRONG_PARENTS)?;
+    fn value<C: Context>(&self, _: &C, x: &Tensor<C::Value>, _: Parents<C>, shape: &Shape) -> Values<C> {
         let strides = repeating_strides(x.shape(), shape.rank());
-        rearrange(parents, shape.dimensions(), None, |_, axis, i| Some(strides.get(axis)? * i))
+        rearrange(x, shape.dimensions(), None, |axis, i| Some(strides.get(axis)? * i))
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Value: `min(max(x, lo), hi)`, so `hi` wins where `lo > hi`. Constraints: clamp_c1 (`spec-tests/ops/clamp.md`).
 
-use crate::spec::elementwise::{map, same_shape};
 use crate::spec::prelude::*;
 
 attributes! {
@@ -16,17 +15,17 @@ attributes! {
 }
 
 impl Operation for Clamp {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
         require(self.lo.len() <= 1 && self.hi.len() <= 1, "clamp_c1", || {
             format!("{} lower and {} upper ends, at most one each", self.lo.len(), self.hi.len())
         })?;
-        same_shape(parents)
+        Ok(x.clone())
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, _: Parents<C>, _: &Shape) -> Values<C> {
         let end = |end: &[Exact]| end.first().map(|end| context.constant(end)).transpose();
         let (lo, hi) = (end(&self.lo)?, end(&self.hi)?);
-        map(parents, |x| {
+        map(x, |x| {
             let x = lo.as_ref().map_or_else(|| Ok(x.clone()), |lo| context.max(x, lo))?;
             hi.as_ref().map_or_else(|| Ok(x.clone()), |hi| context.min(&x, hi))
         })

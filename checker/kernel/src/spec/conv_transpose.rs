@@ -6,10 +6,8 @@
 //! Shapes: x [N, C, spatial..], weight [C, O/groups, kernel..], bias [O] (may be absent) → y [N, O, out..].
 //! Constraints: conv_transpose_c1 … conv_transpose_c6 (`spec-tests/ops/conv_transpose.md`).
 
-use crate::spec::conv::{Planes, Side, grouped_dots};
+use crate::spec::conv::GroupedDots;
 use crate::spec::prelude::*;
-use crate::spec::rearrange::rearrange;
-use crate::spec::window::require_spatial;
 
 attributes! {
     /// Transposed convolution; the lists have one entry per spatial axis.
@@ -42,58 +40,58 @@ impl ConvTranspose {
 }
 
 impl Operation for ConvTranspose {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x, weight, bias @ ..] = parents else {
-            return Err(wrong_parents());
-        };
-        let (&[batch, channels, ref input @ ..], &[fan, per_group, ref kernel @ ..]) = (x.dimensions(), weight.dimensions())
+    fn shape(&self, x: &Shape, others: &[&Shape]) -> Result<Shape, Fault> {
+        let (weight, bias) = others.split_first().ok_or_else(wrong_parents)?;
+        let (&[batch, channels, ref input @ ..], &[fan, per_group, ref kernel @ ..]) =
+            (x.dimensions(), weight.dimensions())
         else {
-            return Err(Fault::new("conv_transpose_c1", format!("x {x} and weight {weight} need at least three dimensions")));
+            return Err(Fault::new(
+                "conv_transpose_c1",
+                format!("x {x} and weight {weight} need at least three dimensions"),
+            ));
         };
-        require(input.len() == kernel.len(), "conv_transpose_c1", || format!("x {x} and weight {weight} differ in rank"))?;
+        require(input.len() == kernel.len(), "conv_transpose_c1", || {
+            format!("x {x} and weight {weight} differ in rank")
+        })?;
         require(self.groups > 0 && channels % self.groups == 0, "conv_transpose_c2", || {
             format!("{channels} input channels in {} groups", self.groups)
         })?;
-        require(fan == channels, "conv_transpose_c3", || format!("x {x} has {channels} channels, weight {weight} takes {fan}"))?;
-        let lists = [&self.stride, &self.dilation, &self.pad_before, &self.pad_after, &self.output_padding].map(Vec::as_slice);
-        require_spatial(input.len(), &lists, "conv_transpose_c4")?;
+        require(fan == channels, "conv_transpose_c3", || {
+            format!("x {x} has {channels} channels, weight {weight} takes {fan}")
+        })?;
+        let lists = [&self.stride, &self.dilation, &self.pad_before, &self.pad_after, &self.output_padding];
+        require_spatial(input.len(), &lists.map(Vec::as_slice), "conv_transpose_c4")?;
         let fault = |axis| Fault::new("conv_transpose_c4", format!("axis {axis} of x {x} has no output extent"));
         let extents = input.iter().zip(kernel).enumerate();
         let extents = extents.map(|(axis, (&n, &k))| self.extent(axis, n, k).ok_or_else(|| fault(axis)));
         let output = extents.collect::<Result<Vec<_>, _>>()?;
         let out = per_group.saturating_mul(self.groups); // at most the elements of x times those of weight; what saturates is no shape
-        for bias in bias {
-            require(bias.dimensions() == [out], "conv_transpose_c5", || format!("bias {bias} is not [{out}]"))?;
-        }
+        require_all("bias ", bias, &[out], "conv_transpose_c5")?;
         shape_of([&[batch, out], output.as_slice()].concat(), "conv_transpose_c6")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        let [x, weight, bias @ ..] = parents else {
-            return Err(WRONG_PARENTS);
-        };
-        let (&[_, channels, ref input @ ..], &[_, outputs, ref kernel @ ..], [_, _, output @ ..]) =
-            (x.dimensions(), weight.dimensions(), shape.dimensions())
-        else {
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, others: Parents<C>, shape: &Shape) -> Values<C> {
+        let (weight, bias) = others.split_first().ok_or(WRONG_PARENTS)?;
+        let (input, kernel) = (spatial(x.shape()), spatial(weight.shape()));
+        let &[channels, outputs, ..] = weight.dimensions() else {
             return Err(WRONG_PARENTS);
         };
         // [g, c, o, k] → [g, o, c, k]: the rows that belong to one output channel.
-        let (fan, cells) = (channels / self.groups, kernel.iter().product::<usize>());
-        let rows = rearrange(&[*weight], &[self.groups, outputs, fan, cells], None, |_, axis, i| {
-            Some(i * [fan * outputs * cells, cells, outputs * cells, 1].get(axis)?)
-        })?;
+        let (fan, cells) = (channels.checked_div(self.groups).ok_or(WRONG_PARENTS)?, kernel.iter().product::<usize>());
+        let strides = [fan * outputs * cells, cells, outputs * cells, 1];
+        let rows =
+            rearrange(weight, &[self.groups, outputs, fan, cells], None, |axis, i| Some(i * strides.get(axis)?))?;
         let tap = |axis: usize, p: usize, k: usize| {
             let image = (p + self.pad_before.get(axis)?).checked_sub(k * self.dilation.get(axis)?)?;
             let (cell, stride) = (image / self.stride.get(axis)?, self.stride.get(axis)?);
             (image % stride == 0 && cell < *input.get(axis)?).then_some(cell)
         };
-        let side = Side { weight: &rows, bias: bias.first().map(|bias| bias.data()), outputs };
-        grouped_dots(context, x.data(), &side, &Planes { channels, groups: self.groups, input, output, kernel }, tap)
+        GroupedDots { x, weight: &rows, bias, groups: self.groups, kernel, shape }.value(context, tap)
     }
 
-    fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
-        let terms = parents.get(1).map_or(1, |weight| elements(weight)); // of all output channels
-        let channels = shape.dimensions().get(1).map_or(1, |&out| u64::try_from(out).unwrap_or(u64::MAX));
-        elements(shape).saturating_mul(terms.div_ceil(channels.max(1)).saturating_add(DOT))
+    fn work(&self, _: &Shape, others: &[&Shape], shape: &Shape) -> u64 {
+        let terms = others.first().map_or(1, |weight| elements(weight)); // of all output channels
+        let channels = shape.dimensions().get(1).map_or(1, |&out| wide(out));
+        dots(shape, terms.div_ceil(channels.max(1)))
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! Value: `cos x`, one rounding in `Binary32`; the argument is reduced exactly, however large it is.
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `cos x` at every position.
     Cos, |context, x| context.cos(x)

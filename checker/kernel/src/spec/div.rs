@@ -2,8 +2,6 @@
 //!
 //! Value: `x / y`, one rounding in `Binary32`; undefined where y is zero. Constraints: div_c1 (`spec-tests/ops/div.md`).
 
-use crate::spec::elementwise::binary;
-
 binary! {
     /// `x / y` at every position; the shapes are equal (div_c1).
     Div, "div_c1", |context, x, y| context.div(x, y)

@@ -1,43 +1,17 @@
 //! Elementwise operations: one scalar function at every position. Their files state the function; the rest stands here.
 
-use crate::context::{Context, EvalError};
-use crate::ir::{Shape, Tensor};
-use crate::spec::{Fault, WRONG_PARENTS, require, wrong_parents};
-
-/// The shape rule of one parent: the same shape.
-pub(crate) fn same_shape(parents: &[&Shape]) -> Result<Shape, Fault> {
-    match parents {
-        [x] => Ok((*x).clone()),
-        _ => Err(wrong_parents()),
-    }
-}
+use crate::spec::prelude::*;
 
 /// The shape rule of two parents: equal shapes (`constraint`); broadcasting is a node of its own.
-pub(crate) fn equal_shapes(parents: &[&Shape], constraint: &'static str) -> Result<Shape, Fault> {
-    let [x, y] = parents else {
-        return Err(wrong_parents());
-    };
-    require(x == y, constraint, || format!("the operands have shapes {x} and {y}"))?;
-    Ok((*x).clone())
+pub(crate) fn equal_shapes(x: &Shape, others: &[&Shape], constraint: &'static str) -> Result<Shape, Fault> {
+    let y = others.first().ok_or_else(wrong_parents)?;
+    require(x == *y, constraint, || format!("the operands have shapes {x} and {y}"))?;
+    Ok(x.clone())
 }
 
-/// `f` at every position of the one parent.
-pub(crate) fn map<V>(parents: &[&Tensor<V>], f: impl FnMut(&V) -> Result<V, EvalError>) -> Result<Vec<V>, EvalError> {
-    match parents {
-        [x] => x.data().iter().map(f).collect(),
-        _ => Err(WRONG_PARENTS),
-    }
-}
-
-/// `f` at every position of the two parents.
-pub(crate) fn zip<V>(
-    parents: &[&Tensor<V>],
-    mut f: impl FnMut(&V, &V) -> Result<V, EvalError>,
-) -> Result<Vec<V>, EvalError> {
-    match parents {
-        [x, y] => x.data().iter().zip(y.data()).map(|(x, y)| f(x, y)).collect(),
-        _ => Err(WRONG_PARENTS),
-    }
+/// `f` at every position of `x`.
+pub(crate) fn map<V>(x: &Tensor<V>, f: impl FnMut(&V) -> Result<V, EvalError>) -> Result<Vec<V>, EvalError> {
+    x.data().iter().map(f).collect()
 }
 
 /// `|x|·|x|`: in every reading the same as `x·x`, but an interval sees that it is not negative.
@@ -49,24 +23,19 @@ pub(crate) fn square<C: Context>(context: &C, x: &C::Value) -> Result<C::Value, 
 /// Declares an operation that applies a scalar function of one operand everywhere; its attributes are exact constants, bound by name.
 macro_rules! unary {
     ($(#[$meta:meta])* $name:ident $({ $($(#[$field_meta:meta])* $field:ident,)* })?, |$context:ident, $x:ident| $value:expr) => {
-        $crate::ir::attributes::attributes! {
+        use $crate::spec::prelude::*;
+
+        attributes! {
             $(#[$meta])*
             pub struct $name {
-                $($($(#[$field_meta])* pub $field: $crate::number::Exact,)*)?
+                $($($(#[$field_meta])* pub $field: Exact,)*)?
             }
         }
-        impl $crate::spec::Operation for $name {
-            fn shape(&self, parents: &[&$crate::ir::Shape]) -> Result<$crate::ir::Shape, $crate::spec::Fault> {
-                $crate::spec::elementwise::same_shape(parents)
-            }
-            fn value<C: $crate::context::Context>(
-                &self,
-                $context: &C,
-                parents: &[&$crate::ir::Tensor<C::Value>],
-                _: &$crate::ir::Shape,
-            ) -> Result<Vec<C::Value>, $crate::context::EvalError> {
+
+        impl Operation for $name {
+            fn value<C: Context>(&self, $context: &C, x: &Tensor<C::Value>, _: Parents<C>, _: &Shape) -> Values<C> {
                 $($(let $field = $context.constant(&self.$field)?;)*)?
-                $crate::spec::elementwise::map(parents, |$x| $value)
+                map(x, |$x| $value)
             }
         }
     };
@@ -75,24 +44,22 @@ macro_rules! unary {
 /// Declares an operation without attributes that applies a scalar function of two operands of one shape everywhere.
 macro_rules! binary {
     ($(#[$meta:meta])* $name:ident, $constraint:literal, |$context:ident, $x:ident, $y:ident| $value:expr) => {
-        $crate::ir::attributes::attributes! {
+        use $crate::spec::prelude::*;
+
+        attributes! {
             $(#[$meta])*
             pub struct $name {}
         }
-        impl $crate::spec::Operation for $name {
-            fn shape(&self, parents: &[&$crate::ir::Shape]) -> Result<$crate::ir::Shape, $crate::spec::Fault> {
-                $crate::spec::elementwise::equal_shapes(parents, $constraint)
+
+        impl Operation for $name {
+            fn shape(&self, x: &Shape, others: &[&Shape]) -> Result<Shape, Fault> {
+                equal_shapes(x, others, $constraint)
             }
-            fn value<C: $crate::context::Context>(
-                &self,
-                $context: &C,
-                parents: &[&$crate::ir::Tensor<C::Value>],
-                _: &$crate::ir::Shape,
-            ) -> Result<Vec<C::Value>, $crate::context::EvalError> {
-                $crate::spec::elementwise::zip(parents, |$x, $y| $value)
+
+            fn value<C: Context>(&self, $context: &C, x: &Tensor<C::Value>, others: Parents<C>, _: &Shape) -> Values<C> {
+                let y = others.first().ok_or(WRONG_PARENTS)?;
+                x.data().iter().zip(y.data()).map(|($x, $y)| $value).collect()
             }
         }
     };
 }
-
-pub(crate) use {binary, unary};

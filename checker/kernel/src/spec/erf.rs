@@ -2,8 +2,6 @@
 //!
 //! Value: `erf x`, one rounding in `Binary32`.
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `erf x` at every position.
     Erf, |context, x| context.erf(x)

@@ -3,9 +3,7 @@
 //! Value: y[a.., j.., c..] = x[a.., indices[j..], c..]. Shapes: x [a.., n, c..] → y [a.., indices_shape.., c..].
 //! Constraints: gather_c1 … gather_c4 (`spec-tests/ops/gather.md`).
 
-use crate::spec::axis::around;
 use crate::spec::prelude::*;
-use crate::spec::rearrange::rearrange;
 
 attributes! {
     /// The positions `indices` along `axis`.
@@ -20,9 +18,9 @@ attributes! {
 }
 
 impl Operation for Gather {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let x = sole(parents).ok_or_else(wrong_parents)?;
-        let (Some(&extent), Some(before)) = (x.dimensions().get(self.axis), x.dimensions().get(..self.axis)) else {
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
+        let (before, rest) = x.dimensions().split_at_checked(self.axis).unwrap_or_default();
+        let Some((&extent, after)) = rest.split_first() else {
             return Err(Fault::new("gather_c1", format!("axis {} of x {x}", self.axis)));
         };
         require(self.indices.len() == self.indices_shape.elements(), "gather_c2", || {
@@ -31,14 +29,12 @@ impl Operation for Gather {
         for index in &self.indices {
             require(*index < extent, "gather_c3", || format!("index {index} along an axis of extent {extent}"))?;
         }
-        let after = x.dimensions().iter().skip(self.axis + 1); // the axis is below the rank
-        shape_of(before.iter().chain(self.indices_shape.dimensions()).chain(after).copied().collect(), "gather_c4")
+        shape_of([before, self.indices_shape.dimensions(), after].concat(), "gather_c4")
     }
 
-    fn value<C: Context>(&self, _: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
-        let x = sole(parents).ok_or(WRONG_PARENTS)?;
+    fn value<C: Context>(&self, _: &C, x: &Tensor<C::Value>, _: Parents<C>, _: &Shape) -> Values<C> {
         let (outer, extent, inner) = around(x.shape(), self.axis).ok_or(WRONG_PARENTS)?;
-        rearrange(parents, &[outer, self.indices.len(), inner], None, |_, axis, i| match axis {
+        rearrange(x, &[outer, self.indices.len(), inner], None, |axis, i| match axis {
             0 => Some(i * extent * inner),
             1 => Some(self.indices.get(i)? * inner),
             _ => Some(i),

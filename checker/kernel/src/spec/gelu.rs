@@ -4,8 +4,6 @@
 //! x³ = x · (|x|·|x|), and c = 1/√(π/2), which `Binary32` computes to 3f4c422a, the word nearest √(2/π) (√(2/π) itself would miss it by an ulp).
 //! The two forms are different functions: they part by up to 4.8e-4.
 
-use crate::ir::attributes::keywords;
-use crate::spec::elementwise::{map, same_shape, square};
 use crate::spec::prelude::*;
 
 keywords! {
@@ -27,23 +25,19 @@ attributes! {
 }
 
 impl Operation for Gelu {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        same_shape(parents)
-    }
-
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, _: Parents<C>, _: &Shape) -> Values<C> {
         let (one, two) = (context.integer(1)?, context.integer(2)?);
         let half = context.div(&one, &two)?;
         let gate = |x: &C::Value, t: C::Value| context.mul(&context.mul(&half, x)?, &context.add(&one, &t)?);
         match self.form {
             Form::Erf => {
                 let scale = context.rsqrt(&two)?;
-                map(parents, |x| gate(x, context.erf(&context.mul(x, &scale)?)?))
+                map(x, |x| gate(x, context.erf(&context.mul(x, &scale)?)?))
             }
             Form::Tanh => {
                 let scale = context.div(&one, &context.sqrt(&context.div(&context.pi()?, &two)?)?)?;
                 let cubic = context.div(&context.integer(44_715)?, &context.integer(1_000_000)?)?;
-                map(parents, |x| {
+                map(x, |x| {
                     let cube = context.mul(x, &square(context, x)?)?;
                     let inner = context.add(x, &context.mul(&cubic, &cube)?)?;
                     gate(x, context.tanh(&context.mul(&scale, &inner)?)?)

@@ -4,7 +4,6 @@
 //! channels; the order of operations is that of `normalise`. Shapes: x [N, C, ..], weight and bias [C] (may be absent) → the shape of x.
 //! Constraints: group_norm_c1 … group_norm_c4 (`spec-tests/ops/group_norm.md`).
 
-use crate::spec::normalise::{Normalise, require_affine, require_epsilon};
 use crate::spec::prelude::*;
 
 attributes! {
@@ -18,10 +17,7 @@ attributes! {
 }
 
 impl Operation for GroupNorm {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x, affine @ ..] = parents else {
-            return Err(wrong_parents());
-        };
+    fn shape(&self, x: &Shape, affine: &[&Shape]) -> Result<Shape, Fault> {
         let &[_, channels, ..] = x.dimensions() else {
             return Err(Fault::new("group_norm_c1", format!("x {x} needs at least two dimensions")));
         };
@@ -29,27 +25,13 @@ impl Operation for GroupNorm {
             format!("{channels} channels in {} groups", self.groups)
         })?;
         require_epsilon(&self.epsilon, "group_norm_c3")?;
-        require_affine(affine, &[channels], "group_norm_c4")?;
-        Ok((*x).clone())
+        require_all("a weight or bias ", affine, &[channels], "group_norm_c4")?;
+        Ok(x.clone())
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        grouped(context, parents, shape, Some(self.groups), &self.epsilon)
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, affine: Parents<C>, _: &Shape) -> Values<C> {
+        let (_, channels, plane) = around(x.shape(), 1).ok_or(WRONG_PARENTS)?;
+        let length = (channels * plane).checked_div(self.groups).filter(|&length| length > 0).ok_or(WRONG_PARENTS)?;
+        normalise(context, x, affine, length, true, &self.epsilon, |position| position / plane % channels)
     }
-}
-
-/// Normalises each sample's groups of channels; without a number of groups each channel is one.
-pub(crate) fn grouped<C: Context>(
-    context: &C,
-    parents: Parents<C>,
-    shape: &Shape,
-    groups: Option<usize>,
-    epsilon: &Exact,
-) -> Values<C> {
-    let &[_, channels, ref positions @ ..] = shape.dimensions() else {
-        return Err(WRONG_PARENTS);
-    };
-    let plane: usize = positions.iter().product();
-    let length = (channels * plane).checked_div(groups.unwrap_or(channels)).filter(|&length| length > 0).ok_or(WRONG_PARENTS)?;
-    Normalise { length, epsilon, centred: true }.value(context, parents, |position| position / plane % channels)
 }

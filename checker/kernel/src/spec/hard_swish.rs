@@ -2,8 +2,6 @@
 //!
 //! Value: `x · (max(min(x + 3, 6), +0) / 6)`; the quotient is taken first, so that no product overflows.
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `x · max(0, min(6, x + 3)) / 6` at every position.
     HardSwish, |context, x| {

@@ -12,12 +12,9 @@ attributes! {
     }
 }
 
-/// Sources are given their values by the evaluation; these rules are never reached.
+/// Sources are given their values by the evaluation; this rule is never reached.
 impl Operation for Input {
-    fn shape(&self, _: &[&Shape]) -> Result<Shape, Fault> {
-        Err(wrong_parents())
-    }
-    fn value<C: Context>(&self, _: &C, _: Parents<C>, _: &Shape) -> Values<C> {
+    fn value<C: Context>(&self, _: &C, _: &Tensor<C::Value>, _: Parents<C>, _: &Shape) -> Values<C> {
         Err(WRONG_PARENTS)
     }
 }

@@ -4,8 +4,6 @@
 //! with as many groups as channels. Shapes: x [N, C, spatial..], weight and bias [C] (may be absent) → the shape of x.
 //! Constraints: instance_norm_c1 … instance_norm_c3 (`spec-tests/ops/instance_norm.md`).
 
-use crate::spec::group_norm::grouped;
-use crate::spec::normalise::{require_affine, require_epsilon};
 use crate::spec::prelude::*;
 
 attributes! {
@@ -17,19 +15,17 @@ attributes! {
 }
 
 impl Operation for InstanceNorm {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x, affine @ ..] = parents else {
-            return Err(wrong_parents());
-        };
+    fn shape(&self, x: &Shape, affine: &[&Shape]) -> Result<Shape, Fault> {
         let &[_, channels, _, ..] = x.dimensions() else {
             return Err(Fault::new("instance_norm_c1", format!("x {x} needs at least three dimensions")));
         };
         require_epsilon(&self.epsilon, "instance_norm_c2")?;
-        require_affine(affine, &[channels], "instance_norm_c3")?;
-        Ok((*x).clone())
+        require_all("a weight or bias ", affine, &[channels], "instance_norm_c3")?;
+        Ok(x.clone())
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        grouped(context, parents, shape, None, &self.epsilon)
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, affine: Parents<C>, _: &Shape) -> Values<C> {
+        let (_, channels, plane) = around(x.shape(), 1).ok_or(WRONG_PARENTS)?;
+        normalise(context, x, affine, plane, true, &self.epsilon, |position| position / plane % channels)
     }
 }

@@ -4,7 +4,6 @@
 //! `normalise`. Shapes: x, weight and bias [the dimensions from `axis` on] (may be absent) → the shape of x.
 //! Constraints: layer_norm_c1 … layer_norm_c3 (`spec-tests/ops/layer_norm.md`).
 
-use crate::spec::normalise::{Normalise, require_affine, require_epsilon};
 use crate::spec::prelude::*;
 
 attributes! {
@@ -18,18 +17,15 @@ attributes! {
 }
 
 impl Operation for LayerNorm {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x, affine @ ..] = parents else {
-            return Err(wrong_parents());
-        };
+    fn shape(&self, x: &Shape, affine: &[&Shape]) -> Result<Shape, Fault> {
         require(self.axis < x.rank(), "layer_norm_c1", || format!("axis {} of x {x}", self.axis))?;
         require_epsilon(&self.epsilon, "layer_norm_c2")?;
-        require_affine(affine, x.dimensions().get(self.axis..).unwrap_or(&[]), "layer_norm_c3")?;
-        Ok((*x).clone())
+        require_all("a weight or bias ", affine, x.dimensions().get(self.axis..).unwrap_or(&[]), "layer_norm_c3")?;
+        Ok(x.clone())
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        let length = shape.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
-        Normalise { length, epsilon: &self.epsilon, centred: true }.value(context, parents, |position| position % length)
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, affine: Parents<C>, _: &Shape) -> Values<C> {
+        let length = x.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
+        normalise(context, x, affine, length, true, &self.epsilon, |position| position % length)
     }
 }

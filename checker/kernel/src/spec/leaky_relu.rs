@@ -2,8 +2,6 @@
 //!
 //! Value: `max(x, 0) + slope · min(x, 0)`, in this order of operations; no branch, so every reading has it (`spec-tests/ops/leaky_relu.md`).
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `max(x, 0) + slope · min(x, 0)` at every position.
     LeakyRelu {

@@ -2,8 +2,6 @@
 //!
 //! Value: the logarithm, one rounding in `Binary32`; undefined for x ≤ 0 (there `Binary32` has −∞ at ±0 and NaN below).
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `ln x` at every position.
     Log, |context, x| context.log(x)

@@ -3,9 +3,8 @@
 //! Value: `(x_i − m) − ln Σ_j e^(x_j − m)` with `m = max_j x_j`, in this order of operations; over ℝ it does not depend on `m`.
 //! Shapes: x → the same shape. Constraints: log_softmax_c1 (`spec-tests/ops/log_softmax.md`).
 
-use crate::spec::axis::{along, require_axis};
 use crate::spec::prelude::*;
-use crate::spec::softmax::{exps, shifted};
+use crate::spec::softmax::shifted;
 
 attributes! {
     /// The logarithm of softmax along `axis`.
@@ -16,14 +15,14 @@ attributes! {
 }
 
 impl Operation for LogSoftmax {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        require_axis(parents, self.axis, "log_softmax_c1")
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
+        require_axis(x, self.axis, "log_softmax_c1")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
-        along(parents, self.axis, |x| {
-            let (_, shifted) = shifted(context, x)?;
-            let log_total = context.log(&context.sum(&exps(context, &shifted)?)?)?;
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, _: Parents<C>, _: &Shape) -> Values<C> {
+        along([x], self.axis, |[x]| {
+            let (_, shifted, exps) = shifted(context, &x)?;
+            let log_total = context.log(&context.sum(&exps)?)?;
             shifted.iter().map(|x| context.sub(x, &log_total)).collect()
         })
     }

@@ -5,11 +5,8 @@
 //! blocked position is an exact zero. An allowed position makes t ≥ 1; a fully blocked row has t = 0, and `zeros` divides by max(t, 1) instead.
 //! Shapes: x, mask of the same shape → the same shape. Constraints: masked_softmax_c1, masked_softmax_c2 (`spec-tests/ops/masked_softmax.md`).
 
-use crate::ir::attributes::keywords;
-use crate::spec::axis::{along, require_axis};
-use crate::spec::elementwise::equal_shapes;
 use crate::spec::prelude::*;
-use crate::spec::softmax::{exps, shifted};
+use crate::spec::softmax::shifted;
 
 keywords! {
     /// What a row without an allowed position gives.
@@ -32,34 +29,26 @@ attributes! {
 }
 
 impl Operation for MaskedSoftmax {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let shape = equal_shapes(parents, "masked_softmax_c1")?;
-        require_axis(&[&shape], self.axis, "masked_softmax_c2")
+    fn shape(&self, x: &Shape, others: &[&Shape]) -> Result<Shape, Fault> {
+        require_axis(&equal_shapes(x, others, "masked_softmax_c1")?, self.axis, "masked_softmax_c2")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
-        let [x, mask] = parents else {
-            return Err(WRONG_PARENTS);
-        };
-        let pairs = x.data().iter().cloned().zip(mask.data().iter().cloned()).collect();
-        let pairs = Tensor::new(x.shape().clone(), pairs).ok_or(WRONG_PARENTS)?;
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, others: Parents<C>, _: &Shape) -> Values<C> {
+        let mask = others.first().ok_or(WRONG_PARENTS)?;
         let one = context.integer(1)?;
-        let row = |row: &[(C::Value, C::Value)]| {
-            let (first, rest) = row.split_first().ok_or(WRONG_PARENTS)?;
-            let least = rest.iter().try_fold(first.0.clone(), |least, (x, _)| context.min(&least, x))?;
-            let visible = |(x, k): &(C::Value, C::Value)| {
+        along([x, mask], self.axis, |[x, mask]| {
+            let least = fold(&x, |least, x| context.min(least, x))?;
+            let visible = |(x, k): (&C::Value, &C::Value)| {
                 context.add(&context.mul(k, x)?, &context.mul(&context.sub(&one, k)?, &least)?)
             };
-            let visible: Vec<_> = row.iter().map(visible).collect::<Result<_, _>>()?;
-            let exps = exps(context, &shifted(context, &visible)?.1)?;
-            let masked = row.iter().zip(&exps).map(|((_, k), e)| context.mul(k, e));
-            let masked: Vec<_> = masked.collect::<Result<_, _>>()?;
+            let visible = x.iter().zip(&mask).map(visible).collect::<Result<Vec<_>, _>>()?;
+            let (_, _, exps) = shifted(context, &visible)?;
+            let masked = mask.iter().zip(&exps).map(|(k, e)| context.mul(k, e)).collect::<Result<Vec<_>, _>>()?;
             let mut total = context.sum(&masked)?;
             if self.fully_blocked == FullyBlocked::Zeros {
                 total = context.max(&total, &one)?;
             }
-            masked.iter().zip(row).map(|(e, (_, k))| Ok((context.div(e, &total)?, k.clone()))).collect()
-        };
-        Ok(along(&[&pairs], self.axis, row)?.into_iter().map(|(y, _)| y).collect())
+            masked.iter().map(|e| context.div(e, &total)).collect()
+        })
     }
 }

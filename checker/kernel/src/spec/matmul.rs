@@ -4,9 +4,7 @@
 //! Shapes: x [a.., m, k], w [b.., k, n] → y [a ∨ b.., m, n], `∨` the broadcast; a vector x stands for [1, k], a vector w for [k, 1], and that
 //! dimension is dropped from the result. Constraints: matmul_c1 … matmul_c4 (`spec-tests/ops/matmul.md`).
 
-use crate::context::Rows;
 use crate::spec::prelude::*;
-use crate::spec::rearrange::{locate, repeating_strides};
 
 attributes! {
     /// The matrix product; it has no attributes.
@@ -33,7 +31,8 @@ fn right(w: &Shape) -> Option<(&[usize], usize, usize)> {
 /// The dimensions that both broadcast to, aligned at the last.
 fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
-    let at = |list: &[usize], axis: usize| (axis + list.len()).checked_sub(rank).and_then(|i| list.get(i)).copied().unwrap_or(1);
+    let at =
+        |list: &[usize], axis: usize| (axis + list.len()).checked_sub(rank).and_then(|i| list.get(i)).map_or(1, |&d| d);
     let common = |axis| match (at(a, axis), at(b, axis)) {
         (a, b) if a == b || b == 1 => Some(a),
         (1, b) => Some(b),
@@ -43,29 +42,25 @@ fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
 }
 
 impl Operation for Matmul {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let [x, w] = parents else {
-            return Err(wrong_parents());
-        };
+    fn shape(&self, x: &Shape, others: &[&Shape]) -> Result<Shape, Fault> {
+        let w = others.first().ok_or_else(wrong_parents)?;
         let (Some((a, m, fan)), Some((b, k, n))) = (left(x), right(w)) else {
             return Err(Fault::new("matmul_c1", format!("x {x} and w {w} need at least one dimension")));
         };
         require(fan == k, "matmul_c2", || format!("x {x} has rows of {fan}, w {w} columns of {k}"))?;
-        let mut dimensions =
-            broadcast(a, b).ok_or_else(|| Fault::new("matmul_c3", format!("the batches of x {x} and w {w} do not broadcast")))?;
+        let fault = || Fault::new("matmul_c3", format!("the batches of x {x} and w {w} do not broadcast"));
+        let mut dimensions = broadcast(a, b).ok_or_else(fault)?;
         dimensions.extend((x.rank() > 1).then_some(m));
         dimensions.extend((w.rank() > 1).then_some(n));
         shape_of(dimensions, "matmul_c4")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        let [x, w] = parents else {
-            return Err(WRONG_PARENTS);
-        };
-        let (Some((a, m, k)), Some((b, _, n))) = (left(x.shape()), right(w.shape())) else {
-            return Err(WRONG_PARENTS);
-        };
-        let transposed: Result<Vec<u32>, _> = (0..n).flat_map(|j| (0..k).map(move |t| u32::try_from(t * n + j))).collect();
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, others: Parents<C>, shape: &Shape) -> Values<C> {
+        let w = others.first().ok_or(WRONG_PARENTS)?;
+        let (a, m, k) = left(x.shape()).ok_or(WRONG_PARENTS)?;
+        let (b, _, n) = right(w.shape()).ok_or(WRONG_PARENTS)?;
+        let transposed: Result<Vec<u32>, _> =
+            (0..n).flat_map(|j| (0..k).map(move |t| u32::try_from(t * n + j))).collect();
         let transposed = transposed.map_err(|_| WRONG_PARENTS)?;
         if b.iter().all(|&d| d == 1) {
             // One right matrix for all: the left ones are one tall matrix.
@@ -86,8 +81,7 @@ impl Operation for Matmul {
         Ok(out)
     }
 
-    fn work(&self, parents: &[&Shape], shape: &Shape) -> u64 {
-        let terms = parents.first().and_then(|x| x.dimensions().last()).copied().unwrap_or(1);
-        elements(shape).saturating_mul(u64::try_from(terms).unwrap_or(u64::MAX).saturating_add(DOT))
+    fn work(&self, x: &Shape, _: &[&Shape], shape: &Shape) -> u64 {
+        dots(shape, x.dimensions().last().map_or(1, |&terms| wide(terms)))
     }
 }

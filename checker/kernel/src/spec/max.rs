@@ -2,8 +2,6 @@
 //!
 //! Value: `max(x, y)`, IEEE 754-2019 `maximum` in `Binary32`. Constraints: max_c1 (`spec-tests/ops/max.md`).
 
-use crate::spec::elementwise::binary;
-
 binary! {
     /// `max(x, y)` at every position; the shapes are equal (max_c1).
     Max, "max_c1", |context, x, y| context.max(x, y)

@@ -4,8 +4,6 @@
 //! Shapes: x [N, C, spatial..] → y [N, C, out..]. Constraints: max_pool_c1 … max_pool_c3 (`spec-tests/ops/max_pool.md`).
 
 use crate::spec::prelude::*;
-use crate::spec::reduce::fold;
-use crate::spec::window::{over_windows, pool};
 
 pool! {
     /// Maximum over windows; the lists have one entry per spatial axis.
@@ -13,16 +11,16 @@ pool! {
 }
 
 impl Operation for MaxPool {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        self.sliding().pool(parents, "max_pool_c1", "max_pool_c2", "max_pool_c3")
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
+        self.sliding().pool(x, ["max_pool_c1", "max_pool_c2", "max_pool_c3"])
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, _: Parents<C>, shape: &Shape) -> Values<C> {
         let list = |axis, o, extent| self.sliding().cells(axis, o, extent);
-        over_windows(parents, shape, list, |_, cells| fold(&cells, |x, y| context.max(x, y)))
+        over_windows(x, shape, list, |_, cells| fold(&cells, |x, y| context.max(x, y)))
     }
 
-    fn work(&self, _: &[&Shape], shape: &Shape) -> u64 {
+    fn work(&self, _: &Shape, _: &[&Shape], shape: &Shape) -> u64 {
         self.sliding().work(shape)
     }
 }

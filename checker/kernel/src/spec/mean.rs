@@ -2,8 +2,6 @@
 //!
 //! Value: `Σ x / n`: the sum in the context's order, then one division by the number of terms. Constraints: mean_c1 (`spec-tests/ops/mean.md`).
 
-use crate::spec::reduce::{mean, reduction};
-
 reduction! {
     /// The mean over `axes`.
     Mean, "mean_c1", |context, terms| mean(context, terms)

@@ -2,8 +2,6 @@
 //!
 //! Value: `min(x, y)`, IEEE 754-2019 `minimum` in `Binary32`. Constraints: min_c1 (`spec-tests/ops/min.md`).
 
-use crate::spec::elementwise::binary;
-
 binary! {
     /// `min(x, y)` at every position; the shapes are equal (min_c1).
     Min, "min_c1", |context, x, y| context.min(x, y)

@@ -2,7 +2,6 @@
 //!
 //! Value: the product of x and the hyperbolic tangent of softplus with β = 1.
 
-use crate::spec::elementwise::unary;
 use crate::spec::softplus::softplus;
 
 unary! {

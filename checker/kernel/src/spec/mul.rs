@@ -2,8 +2,6 @@
 //!
 //! Value: `x · y`, one rounding in `Binary32`. Constraints: mul_c1 (`spec-tests/ops/mul.md`).
 
-use crate::spec::elementwise::binary;
-
 binary! {
     /// `x · y` at every position; the shapes are equal (mul_c1).
     Mul, "mul_c1", |context, x, y| context.mul(x, y)

@@ -2,8 +2,6 @@
 //!
 //! Value: `−x`, exact in every reading (`spec-tests/ops/neg.md`).
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `−x` at every position.
     Neg, |context, x| context.neg(x)

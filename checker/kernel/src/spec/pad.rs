@@ -4,9 +4,7 @@
 //! bouncing between the ends (`reflect`), or the cell at distance d − 1 from the other end, going round (`wrap`).
 //! Constraints: pad_c1 … pad_c4 (`spec-tests/ops/pad.md`).
 
-use crate::ir::attributes::keywords;
 use crate::spec::prelude::*;
-use crate::spec::rearrange::rearrange;
 
 keywords! {
     /// What the added cells hold.
@@ -37,8 +35,7 @@ attributes! {
 }
 
 impl Operation for Pad {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let x = sole(parents).ok_or_else(wrong_parents)?;
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
         let lengths = [self.before.len(), self.after.len()];
         require(lengths == [x.rank(); 2], "pad_c1", || format!("lists of {lengths:?} entries for x {x}"))?;
         let constants = usize::from(self.mode == PadMode::Constant);
@@ -56,10 +53,10 @@ impl Operation for Pad {
         shape_of(extents.collect::<Result<_, _>>()?, "pad_c4")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        let x = sole(parents).ok_or(WRONG_PARENTS)?;
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, _: Parents<C>, shape: &Shape) -> Values<C> {
         let fill = self.value.first().map(|value| context.constant(value)).transpose()?;
-        rearrange(parents, shape.dimensions(), fill.as_ref(), |strides, axis, i| {
+        let strides = x.shape().strides();
+        rearrange(x, shape.dimensions(), fill.as_ref(), |axis, i| {
             let (&n, &before) = (x.dimensions().get(axis)?, self.before.get(axis)?);
             let within = |period: usize| (i + period - before % period) % period; // (i − before) mod period
             let cell = match self.mode {

@@ -19,30 +19,16 @@ pub(crate) fn locate(
     Some(place)
 }
 
-/// The one parent's values at the places that `at(strides of the parent, axis, coordinate)` sums to, for every position of the dimensions;
-/// `fill` where there is no place.
+/// The values of `x` at the places that `at(axis, coordinate)` sums to, for every position of the dimensions; `fill` where there is no place.
 pub(crate) fn rearrange<V: Clone>(
-    parents: &[&Tensor<V>],
+    x: &Tensor<V>,
     dimensions: &[usize],
     fill: Option<&V>,
-    at: impl Fn(&[usize], usize, usize) -> Option<usize>,
+    at: impl Fn(usize, usize) -> Option<usize>,
 ) -> Result<Vec<V>, EvalError> {
-    let x = sole(parents).ok_or(WRONG_PARENTS)?;
-    let strides = x.shape().strides();
-    let value = |position| {
-        let place = locate(dimensions, position, |axis, i| at(&strides, axis, i));
-        let value = place.map_or(fill, |place| x.data().get(place));
-        value.cloned().ok_or(WRONG_PARENTS)
-    };
+    let place = |position| locate(dimensions, position, &at);
+    let value = |position| place(position).map_or(fill, |place| x.data().get(place)).cloned().ok_or(WRONG_PARENTS);
     (0..dimensions.iter().product()).map(value).collect()
-}
-
-/// The one parent's values in their order.
-pub(crate) fn unchanged<V: Clone>(parents: &[&Tensor<V>]) -> Result<Vec<V>, EvalError> {
-    match parents {
-        [x] => Ok(x.data().to_vec()),
-        _ => Err(WRONG_PARENTS),
-    }
 }
 
 /// Strides that read a tensor as if repeated to `rank` dimensions, aligned at the last: zero along every axis that repeats.

@@ -2,8 +2,6 @@
 //!
 //! Value: the quotient of 1 and x, one rounding in `Binary32`; undefined for x = 0.
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `1/x` at every position.
     Reciprocal, |context, x| context.div(&context.integer(1)?, x)

@@ -1,20 +1,14 @@
 //! Reductions: all values that differ only along some axes become one. The files of the operations state the function; the rest stands here.
 
-use crate::spec::axis::lines;
 use crate::spec::prelude::*;
 
 /// `f` of every group of values that differ only along `axes`, row-major within the group and over the groups.
 pub(crate) fn reduce<V: Clone, R>(
-    parents: &[&Tensor<V>],
+    x: &Tensor<V>,
     axes: &[usize],
     mut f: impl FnMut(&[V]) -> Result<R, EvalError>,
 ) -> Result<Vec<R>, EvalError> {
-    let x = parents.first().ok_or(WRONG_PARENTS)?;
-    let group = |line: Vec<usize>| {
-        let values = line.into_iter().filter_map(|at| x.data().get(at));
-        f(&values.cloned().collect::<Vec<V>>())
-    };
-    lines(x.shape(), axes).map(group).collect()
+    lines(x.shape(), axes).map(|line| f(&at(x, &line))).collect()
 }
 
 /// `Σ terms / n` for `n` terms: one sum, one division by the constant `n`.
@@ -32,7 +26,9 @@ pub(crate) fn fold<V: Clone>(terms: &[V], mut f: impl FnMut(&V, &V) -> Result<V,
 /// Declares a reduction over `axes` by a function of the group of values.
 macro_rules! reduction {
     ($(#[$meta:meta])* $name:ident, $constraint:literal, |$context:ident, $terms:ident| $value:expr) => {
-        $crate::ir::attributes::attributes! {
+        use $crate::spec::prelude::*;
+
+        attributes! {
             $(#[$meta])*
             pub struct $name {
                 /// The axes that are reduced, ascending; none leaves every value alone.
@@ -41,20 +37,15 @@ macro_rules! reduction {
                 pub keepdims: bool,
             }
         }
-        impl $crate::spec::Operation for $name {
-            fn shape(&self, parents: &[&$crate::ir::Shape]) -> Result<$crate::ir::Shape, $crate::spec::Fault> {
-                $crate::spec::axis::reduced(parents, &self.axes, self.keepdims, $constraint)
+
+        impl Operation for $name {
+            fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
+                reduced(x, &self.axes, self.keepdims, $constraint)
             }
-            fn value<C: $crate::context::Context>(
-                &self,
-                $context: &C,
-                parents: &[&$crate::ir::Tensor<C::Value>],
-                _: &$crate::ir::Shape,
-            ) -> Result<Vec<C::Value>, $crate::context::EvalError> {
-                $crate::spec::reduce::reduce(parents, &self.axes, |$terms| $value)
+
+            fn value<C: Context>(&self, $context: &C, x: &Tensor<C::Value>, _: Parents<C>, _: &Shape) -> Values<C> {
+                reduce(x, &self.axes, |$terms| $value)
             }
         }
     };
 }
-
-pub(crate) use reduction;

@@ -2,8 +2,6 @@
 //!
 //! Value: the greatest x; in `Binary32` IEEE 754-2019 `maximum`, folded in row-major order. Constraints: reduce_max_c1 (`spec-tests/ops/reduce_max.md`).
 
-use crate::spec::reduce::{fold, reduction};
-
 reduction! {
     /// The maximum over `axes`.
     ReduceMax, "reduce_max_c1", |context, terms| fold(terms, |x, y| context.max(x, y))

@@ -2,8 +2,6 @@
 //!
 //! Value: `1/√x` as one function, one rounding in `Binary32` (IEEE 754-2019 rSqrt), not a division after a root; undefined for x ≤ 0.
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `1/√x` at every position.
     Rsqrt, |context, x| context.rsqrt(x)

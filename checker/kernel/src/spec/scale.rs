@@ -2,8 +2,6 @@
 //!
 //! Value: `factor · x`; `Binary32` rounds the factor once, then the product (`spec-tests/ops/scale.md`).
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `factor · x` at every position.
     Scale {

@@ -3,9 +3,6 @@
 //! Value: the quotient, in this order of operations; x stands in it once, so an interval keeps its exact image. In `Binary32` the exponential
 //! overflows below −88.8 and the result is then +0 instead of a subnormal.
 
-use crate::spec::elementwise::unary;
-use crate::spec::prelude::*;
-
 unary! {
     /// `1/(1 + e^(−x))` at every position.
     Sigmoid, |context, x| sigmoid(context, x)

@@ -2,7 +2,6 @@
 //!
 //! Value: the product of x and `1/(1 + e^(−x))`.
 
-use crate::spec::elementwise::unary;
 use crate::spec::sigmoid::sigmoid;
 
 unary! {

@@ -2,8 +2,6 @@
 //!
 //! Value: `sin x`, one rounding in `Binary32`; the argument is reduced exactly, however large it is.
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `sin x` at every position.
     Sin, |context, x| context.sin(x)

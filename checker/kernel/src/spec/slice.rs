@@ -4,7 +4,6 @@
 //! Constraints: slice_c1 … slice_c3 (`spec-tests/ops/slice.md`).
 
 use crate::spec::prelude::*;
-use crate::spec::rearrange::rearrange;
 
 attributes! {
     /// The selection; the lists have one entry per axis, and nothing is counted from the back or clipped.
@@ -27,21 +26,21 @@ fn count(n: usize, start: usize, end: i64, step: i64) -> Option<usize> {
 }
 
 impl Operation for Slice {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let x = sole(parents).ok_or_else(wrong_parents)?;
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
         let lengths = [self.start.len(), self.end.len(), self.step.len()];
         require(lengths == [x.rank(); 3], "slice_c1", || format!("lists of {lengths:?} entries for x {x}"))?;
-        let axes = x.dimensions().iter().zip(&self.start).zip(&self.end).zip(&self.step);
-        let kept = |(((&n, &start), &end), &step): (((&usize, &usize), &i64), &i64)| {
+        let mut kept = Vec::with_capacity(x.rank());
+        for (((&n, &start), &end), &step) in x.dimensions().iter().zip(&self.start).zip(&self.end).zip(&self.step) {
             require(step != 0, "slice_c2", || "a step of zero".into())?;
-            count(n, start, end, step)
-                .ok_or_else(|| Fault::new("slice_c3", format!("{start} to {end} by {step} along an axis of extent {n}")))
-        };
-        shape_of(axes.map(kept).collect::<Result<_, _>>()?, "slice_c3")
+            let fault = || Fault::new("slice_c3", format!("{start} to {end} by {step} along an axis of extent {n}"));
+            kept.push(count(n, start, end, step).ok_or_else(fault)?);
+        }
+        shape_of(kept, "slice_c3")
     }
 
-    fn value<C: Context>(&self, _: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        rearrange(parents, shape.dimensions(), None, |strides, axis, i| {
+    fn value<C: Context>(&self, _: &C, x: &Tensor<C::Value>, _: Parents<C>, shape: &Shape) -> Values<C> {
+        let strides = x.shape().strides();
+        rearrange(x, shape.dimensions(), None, |axis, i| {
             let offset = i64::try_from(i).ok()?.checked_mul(*self.step.get(axis)?)?;
             let start = i64::try_from(*self.start.get(axis)?).ok()?;
             Some(strides.get(axis)? * usize::try_from(start.checked_add(offset)?).ok()?)

@@ -3,7 +3,6 @@
 //! Value: with z = β·x, `(max(z, 0) + ln(1 + e^(−|z|))) / β`, in this order of operations: no exponential overflows, and no threshold is needed.
 //! Constraints: softplus_c1 (`spec-tests/ops/softplus.md`).
 
-use crate::spec::elementwise::{map, same_shape};
 use crate::spec::prelude::*;
 
 attributes! {
@@ -15,14 +14,14 @@ attributes! {
 }
 
 impl Operation for Softplus {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
         require(self.beta > Exact::integer(0), "softplus_c1", || format!("beta {} is not positive", self.beta))?;
-        same_shape(parents)
+        Ok(x.clone())
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, _: &Shape) -> Values<C> {
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, _: Parents<C>, _: &Shape) -> Values<C> {
         let beta = context.constant(&self.beta)?;
-        map(parents, |x| context.div(&softplus(context, &context.mul(&beta, x)?)?, &beta))
+        map(x, |x| context.div(&softplus(context, &context.mul(&beta, x)?)?, &beta))
     }
 }
 

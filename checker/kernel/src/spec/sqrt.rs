@@ -2,8 +2,6 @@
 //!
 //! Value: the root, one rounding in `Binary32`; undefined for x < 0 (there `Binary32` has NaN).
 
-use crate::spec::elementwise::unary;
-
 unary! {
     /// `√x` at every position.
     Sqrt, |context, x| context.sqrt(x)

@@ -2,8 +2,6 @@
 //!
 //! Value: `x − y`, one rounding in `Binary32`. Constraints: sub_c1 (`spec-tests/ops/sub.md`).
 
-use crate::spec::elementwise::binary;
-
 binary! {
     /// `x − y` at every position; the shapes are equal (sub_c1).
     Sub, "sub_c1", |context, x, y| context.sub(x, y)

@@ -3,7 +3,6 @@
 //! Value: y[.., i, .., j, ..] = x[.., j, .., i, ..]. Constraints: transpose_c1 (`spec-tests/ops/transpose.md`).
 
 use crate::spec::prelude::*;
-use crate::spec::rearrange::rearrange;
 
 attributes! {
     /// The axes `first` and `second` exchanged.
@@ -15,27 +14,22 @@ attributes! {
     }
 }
 
+impl Transpose {
+    /// What stands at the two axes, exchanged.
+    fn exchanged(&self, mut list: Vec<usize>) -> Option<Vec<usize>> {
+        let both = self.first.max(self.second) < list.len();
+        both.then(|| list.swap(self.first, self.second)).map(|()| list)
+    }
+}
+
 impl Operation for Transpose {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let x = sole(parents).ok_or_else(wrong_parents)?;
-        require(self.first.max(self.second) < x.rank(), "transpose_c1", || {
-            format!("axes {} and {} of x {x}", self.first, self.second)
-        })?;
-        let mut dimensions = x.dimensions().to_vec();
-        dimensions.swap(self.first, self.second); // both below the rank
-        shape_of(dimensions, "transpose_c1")
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
+        let fault = || Fault::new("transpose_c1", format!("axes {} and {} of x {x}", self.first, self.second));
+        shape_of(self.exchanged(x.dimensions().to_vec()).ok_or_else(fault)?, "transpose_c1")
     }
 
-    fn value<C: Context>(&self, _: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        rearrange(parents, shape.dimensions(), None, |strides, axis, i| {
-            let from = if axis == self.first {
-                self.second
-            } else if axis == self.second {
-                self.first
-            } else {
-                axis
-            };
-            Some(strides.get(from)? * i)
-        })
+    fn value<C: Context>(&self, _: &C, x: &Tensor<C::Value>, _: Parents<C>, shape: &Shape) -> Values<C> {
+        let strides = self.exchanged(x.shape().strides()).ok_or(WRONG_PARENTS)?;
+        rearrange(x, shape.dimensions(), None, |axis, i| Some(strides.get(axis)? * i))
     }
 }

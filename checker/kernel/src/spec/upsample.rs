@@ -9,9 +9,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "lists have one entry an axis (upsample_c1)")]
 
-use crate::ir::attributes::keywords;
 use crate::spec::prelude::*;
-use crate::spec::window::{over_windows, require_spatial};
 
 keywords! {
     /// How the cells around a coordinate make a value.
@@ -100,34 +98,29 @@ impl Upsample {
 }
 
 impl Operation for Upsample {
-    fn shape(&self, parents: &[&Shape]) -> Result<Shape, Fault> {
-        let x = sole(parents).ok_or_else(wrong_parents)?;
+    fn shape(&self, x: &Shape, _: &[&Shape]) -> Result<Shape, Fault> {
         let spatial = x.rank().saturating_sub(2);
         require_spatial(spatial, &[&self.size], "upsample_c1")?;
-        require(self.scale.len() == spatial, "upsample_c1", || format!("{} scales for {spatial} spatial axes", self.scale.len()))?;
+        require(self.scale.len() == spatial, "upsample_c1", || {
+            format!("{} scales for {spatial} spatial axes", self.scale.len())
+        })?;
         for scale in &self.scale {
             require(ratio(scale).is_some(), "upsample_c2", || "a scale is not positive, or beyond 2^61".into())?;
         }
-        shape_of(x.dimensions().iter().take(2).chain(&self.size).copied().collect(), "upsample_c3")
+        resized(x, &self.size, "upsample_c3")
     }
 
-    fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
-        let [_, _, input @ ..] = parents.first().ok_or(WRONG_PARENTS)?.dimensions() else {
-            return Err(WRONG_PARENTS);
-        };
-        let [_, _, output @ ..] = shape.dimensions() else {
-            return Err(WRONG_PARENTS);
-        };
+    fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, _: Parents<C>, shape: &Shape) -> Values<C> {
         // Per axis and output position: the cells, and the weights of the two.
         let tap = |axis: usize, i: usize, n: usize| {
             let (cells, [near, far]) = self.cells(axis, i, n).ok_or(WRONG_PARENTS)?;
             Ok((cells, [context.constant(&near)?, context.constant(&far)?]))
         };
-        let axes = input.iter().zip(output).enumerate();
+        let axes = spatial(x.shape()).iter().zip(spatial(shape)).enumerate();
         let taps = axes.map(|(axis, (&n, &m))| (0..m).map(|i| tap(axis, i, n)).collect::<Result<Vec<_>, EvalError>>());
         let taps = taps.collect::<Result<Vec<_>, _>>()?;
         let list = |axis: usize, i: usize, _| taps[axis][i].0.clone(); // one row an axis, one entry a position
-        over_windows(parents, shape, list, |index, mut values| {
+        over_windows(x, shape, list, |index, mut values| {
             if self.mode == Interpolation::Linear {
                 for (&i, taps) in index.iter().zip(&taps).rev() {
                     let [near, far] = &taps[i].1;
@@ -142,7 +135,7 @@ impl Operation for Upsample {
         })
     }
 
-    fn work(&self, _: &[&Shape], shape: &Shape) -> u64 {
+    fn work(&self, _: &Shape, _: &[&Shape], shape: &Shape) -> u64 {
         elements(shape).saturating_mul(1 << self.size.len().min(3))
     }
 }

@@ -12,19 +12,12 @@
 
 use crate::spec::prelude::*;
 
-/// The numbers of one window rule, one entry per spatial axis each; built from an operation's attributes.
+/// One window rule, built from an operation's attributes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sliding<'a> {
-    /// Cells of the kernel.
-    pub(crate) kernel: &'a [usize],
-    /// Step between output positions.
-    pub(crate) stride: &'a [usize],
-    /// Step between kernel cells.
-    pub(crate) dilation: &'a [usize],
-    /// Padding before the first cell.
-    pub(crate) before: &'a [usize],
-    /// Padding after the last cell.
-    pub(crate) after: &'a [usize],
+    /// One entry per spatial axis each: cells of the kernel, step between output positions, step between kernel cells, padding before the first
+    /// cell and after the last.
+    pub(crate) lists: [&'a [usize]; 5],
     /// Whether a last, partial window counts.
     pub(crate) ceiling: bool,
 }
@@ -32,32 +25,28 @@ pub(crate) struct Sliding<'a> {
 impl Sliding<'_> {
     /// The output extents over an input of these extents, or the fault against `constraint`.
     pub(crate) fn output(&self, input: &[usize], constraint: &'static str) -> Result<Vec<usize>, Fault> {
-        let lists = [self.kernel, self.stride, self.dilation, self.before, self.after];
-        require_spatial(input.len(), &lists, constraint)?;
-        let extent = |axis: usize| -> Option<usize> {
-            let [kernel, stride, dilation, before, after] = lists.map(|list| list[axis]); // lengths checked above
-            if kernel == 0 || stride == 0 || dilation == 0 {
-                return None;
-            }
-            let reach = dilation.checked_mul(kernel - 1)?.checked_add(1)?;
-            let room = input[axis].checked_add(before)?.checked_add(after)?.checked_sub(reach)?;
-            let floor = room / stride + 1;
-            let starts_inside = || floor.checked_mul(stride).is_some_and(|start| start < input[axis] + before);
-            Some(if self.ceiling && room % stride != 0 && starts_inside() { floor + 1 } else { floor })
-        };
+        require_spatial(input.len(), &self.lists, constraint)?;
         let fault = |axis| Fault::new(constraint, format!("no window fits axis {axis} of the input extents {input:?}"));
-        (0..input.len()).map(|axis| extent(axis).ok_or_else(|| fault(axis))).collect()
+        (0..input.len()).map(|axis| self.extent(axis, input[axis]).ok_or_else(|| fault(axis))).collect()
+    }
+
+    /// The numbers of one axis, in the order of the lists.
+    fn along(&self, axis: usize) -> [usize; 5] {
+        self.lists.map(|list| list[axis])
+    }
+
+    /// The output extent along an axis of this extent.
+    fn extent(&self, axis: usize, extent: usize) -> Option<usize> {
+        let [kernel, stride, dilation, before, after] = self.along(axis);
+        let reach = dilation.checked_mul(kernel.checked_sub(1)?)?.checked_add(1)?;
+        let room = extent.checked_add(before)?.checked_add(after)?.checked_sub(reach).filter(|_| dilation > 0)?;
+        let floor = room.checked_div(stride)? + 1;
+        let starts_inside = || floor.checked_mul(stride).is_some_and(|start| start < extent + before);
+        Some(if self.ceiling && room % stride != 0 && starts_inside() { floor + 1 } else { floor })
     }
 
     /// The shape of a pool over x [N, C, spatial..]; `rule` bears on the lists and extents, `seen` on windows in padding alone.
-    pub(crate) fn pool(
-        &self,
-        parents: &[&Shape],
-        rule: &'static str,
-        seen: &'static str,
-        whole: &'static str,
-    ) -> Result<Shape, Fault> {
-        let x = sole(parents).ok_or_else(wrong_parents)?;
+    pub(crate) fn pool(&self, x: &Shape, [rule, seen, whole]: [&'static str; 3]) -> Result<Shape, Fault> {
         let &[batch, channels, ref input @ ..] = x.dimensions() else {
             return Err(Fault::new(rule, format!("x {x} has no spatial axis")));
         };
@@ -73,21 +62,20 @@ impl Sliding<'_> {
 
     /// The work of a pool: one operation for each window cell.
     pub(crate) fn work(&self, shape: &Shape) -> u64 {
-        self.kernel
-            .iter()
-            .fold(elements(shape), |work, &cells| work.saturating_mul(u64::try_from(cells).unwrap_or(u64::MAX)))
+        elements(shape).saturating_mul(cells(self.lists[0]))
     }
 
     /// Kernel positions `first..end` that meet input cells from output position `o`, on an axis of this extent.
     pub(crate) fn seen(&self, axis: usize, o: usize, extent: usize) -> (usize, usize) {
-        let (start, dilation) = (o * self.stride[axis], self.dilation[axis]); // the axis is one of `output`
-        let until = |end: usize| end.saturating_sub(start).div_ceil(dilation).min(self.kernel[axis]);
-        (until(self.before[axis]), until(self.before[axis] + extent))
+        let [kernel, stride, dilation, before, _] = self.along(axis); // the axis is one of `output`
+        let until = |end: usize| end.saturating_sub(o * stride).div_ceil(dilation).min(kernel);
+        (until(before), until(before + extent))
     }
 
     /// How many kernel positions of output position `o` are within the input and its padding.
     pub(crate) fn within_padding(&self, axis: usize, o: usize, extent: usize) -> usize {
-        self.seen(axis, o, extent + self.after[axis]).1
+        let [.., after] = self.along(axis);
+        self.seen(axis, o, extent + after).1
     }
 
     /// The input cells seen from one output position; padding is left out.
@@ -98,7 +86,8 @@ impl Sliding<'_> {
 
     /// The input cell under one kernel position; `None` is padding.
     pub(crate) fn tap(&self, axis: usize, o: usize, k: usize, extent: usize) -> Option<usize> {
-        let cell = (o * self.stride[axis] + k * self.dilation[axis]).checked_sub(self.before[axis])?;
+        let [_, stride, dilation, before, _] = self.along(axis);
+        let cell = (o * stride + k * dilation).checked_sub(before)?;
         (cell < extent).then_some(cell)
     }
 }
@@ -110,19 +99,18 @@ pub(crate) fn require_spatial(axes: usize, lists: &[&[usize]], constraint: &'sta
     })
 }
 
+/// The spatial extents of a shape [N, C, spatial..].
+pub(crate) fn spatial(shape: &Shape) -> &[usize] {
+    shape.dimensions().get(2..).unwrap_or(&[])
+}
+
+/// The shape [N, C, `extents`..] over x [N, C, spatial..].
+pub(crate) fn resized(x: &Shape, extents: &[usize], constraint: &'static str) -> Result<Shape, Fault> {
+    shape_of(x.dimensions().iter().take(2).chain(extents).copied().collect(), constraint)
+}
+
 /// A window whose cells all fall beside a short axis, which no shape rule has seen.
 const NO_CELL: EvalError = EvalError::Undefined { function: "a pool", reason: "a window sees nothing but padding" };
-
-/// The index along every axis of a row-major position.
-pub(crate) fn unravel(mut position: usize, extents: &[usize]) -> Vec<usize> {
-    let mut index = extents.to_vec();
-    for i in index.iter_mut().rev() {
-        let extent = *i;
-        *i = position % extent;
-        position /= extent;
-    }
-    index
-}
 
 /// Row-major positions, in an input of these extents, of the product of one list of cells per axis; `None` is padding.
 pub(crate) fn product(input: &[usize], list: impl Fn(usize) -> Vec<Option<usize>>) -> Vec<Option<usize>> {
@@ -139,26 +127,21 @@ pub(crate) fn product(input: &[usize], list: impl Fn(usize) -> Vec<Option<usize>
 /// For every channel of x [N, C, spatial..] and every output position: `f` of the output index and of the values under it, which are the
 /// product of the cells `list(axis, output coordinate, input extent)`, row-major.
 pub(crate) fn over_windows<V: Clone>(
-    parents: &[&Tensor<V>],
+    x: &Tensor<V>,
     shape: &Shape,
     list: impl Fn(usize, usize, usize) -> Vec<usize>,
     mut f: impl FnMut(&[usize], Vec<V>) -> Result<V, EvalError>,
 ) -> Result<Vec<V>, EvalError> {
-    let ([x], [_, _, output @ ..]) = (parents, shape.dimensions()) else {
-        return Err(WRONG_PARENTS);
-    };
-    let [_, _, input @ ..] = x.dimensions() else {
-        return Err(WRONG_PARENTS);
-    };
+    let (input, output) = (spatial(x.shape()), spatial(shape));
     let mut out = Vec::with_capacity(shape.elements());
     for plane in x.data().chunks_exact(input.iter().product()) {
         for position in 0..output.iter().product() {
-            let index = unravel(position, output);
+            let index = &shape.index_of(position)[2..]; // in the first plane
             let cells = |axis: usize| list(axis, index[axis], input[axis]).into_iter().map(Some).collect(); // an axis of both
             let values = product(input, cells).into_iter().map(|cell| cell.and_then(|cell| plane.get(cell)).cloned());
             let values: Option<Vec<V>> = values.collect();
             let values = values.filter(|values| !values.is_empty());
-            out.push(f(&index, values.ok_or(NO_CELL)?)?);
+            out.push(f(index, values.ok_or(NO_CELL)?)?);
         }
     }
     Ok(out)
@@ -167,7 +150,7 @@ pub(crate) fn over_windows<V: Clone>(
 /// Declares the attributes of a pool: those of its windows, then its own.
 macro_rules! pool {
     ($(#[$meta:meta])* pub struct $name:ident { $($own:tt)* }) => {
-        $crate::ir::attributes::attributes! {
+        attributes! {
             $(#[$meta])*
             pub struct $name {
                 /// Cells of the window.
@@ -187,18 +170,10 @@ macro_rules! pool {
         }
 
         impl $name {
-            fn sliding(&self) -> $crate::spec::window::Sliding<'_> {
-                $crate::spec::window::Sliding {
-                    kernel: &self.kernel,
-                    stride: &self.stride,
-                    dilation: &self.dilation,
-                    before: &self.pad_before,
-                    after: &self.pad_after,
-                    ceiling: self.ceil_mode,
-                }
+            fn sliding(&self) -> Sliding<'_> {
+                let lists = [&self.kernel, &self.stride, &self.dilation, &self.pad_before, &self.pad_after];
+                Sliding { lists: lists.map(Vec::as_slice), ceiling: self.ceil_mode }
             }
         }
     };
 }
-
-pub(crate) use pool;

@@ -66,16 +66,12 @@ pub fn round_to_integral(x: u32, env: Environment) -> (u32, Flags) {
 
 /// The word nearest to a signed integer (an `i32` widens without loss).
 pub fn from_i64(n: i64, env: Environment) -> (u32, Flags) {
-    from_magnitude(n < 0, n.unsigned_abs(), env)
+    Finite { negative: n < 0, exponent: 0, significand: n.unsigned_abs() }.round(env.rounding)
 }
 
 /// The word nearest to an unsigned integer (a `u32` widens without loss).
 pub fn from_u64(n: u64, env: Environment) -> (u32, Flags) {
-    from_magnitude(false, n, env)
-}
-
-fn from_magnitude(negative: bool, significand: u64, env: Environment) -> (u32, Flags) {
-    Finite { negative, exponent: 0, significand }.round(env.rounding)
+    Finite { negative: false, exponent: 0, significand: n }.round(env.rounding)
 }
 
 /// binary32 → binary64, exact.

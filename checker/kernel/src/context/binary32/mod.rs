@@ -5,14 +5,15 @@
 //! Elementary functions are *correctly rounded*, which the standard recommends (§9.2) and common libraries do not do.
 //!
 //! Reading order: `word` (one rounding routine), `arithmetic` and `convert` (each operation computes an exact integer and calls it), `compare`,
-//! `schedule` (the order of a sum), `elementary` (the `Real` reading, rounded once).
+//! `schedule` (the order of a sum), `dots` (sixteen at a time), `elementary` (the `Real` reading, rounded once).
 //! Arithmetic never fails: where a real function is undefined the standard has a NaN or an infinity. What fails is a schedule that does not fit,
 //! and an elementary function that its bound on precision does not decide (none is known).
-//! Conformance: `spec-tests/tests/{testfloat,hardware,hard_binary32}.rs`, `spec-tests/oracles/tests/{exhaustive,powers,worst_cases}.rs`.
+//! Conformance: `spec-tests/tests/{testfloat,hardware,hard_binary32}.rs`, `spec-tests/oracles/tests/{softfloat,exhaustive,powers,worst_cases}.rs`.
 
 pub mod arithmetic;
 pub mod compare;
 pub mod convert;
+mod dots;
 pub mod elementary;
 mod environment;
 pub mod schedule;
@@ -43,27 +44,11 @@ impl Binary32 {
         Binary32 { environment, schedule, elementary: Elementary::default() }
     }
 
-    /// The rounding mode and NaN policy.
-    pub fn environment(&self) -> Environment {
-        self.environment
-    }
-
-    /// The order of sums and dot products.
-    pub fn schedule(&self) -> &Schedule {
-        &self.schedule
-    }
-
     /// A function of one argument, correctly rounded.
     pub fn function(&self, f: Function, x: u32) -> Result<u32, EvalError> {
         let (word, _) = self.elementary.evaluate(f, x, self.environment)?;
         Ok(word)
     }
-}
-
-/// The words of all rows, one row after the other; padding is +0.
-fn gathered(rows: &Rows<'_, u32>) -> Vec<u32> {
-    let row = |i| (0..rows.terms()).map(move |t| rows.term(i, t).copied().unwrap_or(0));
-    (0..rows.rows()).flat_map(row).collect()
 }
 
 /// The terms of a reduction: the words of a row, or their products with those of another.
@@ -93,18 +78,23 @@ impl Accumulate for Terms<'_> {
     }
 
     fn product(&self, i: usize) -> u32 {
-        match self.factors(i) {
-            (term, None) => term,
-            (x, Some(y)) => arithmetic::mul(x, y, self.environment).0,
-        }
+        let (x, y) = self.factors(i);
+        y.map_or(x, |y| arithmetic::mul(x, y, self.environment).0)
     }
 
     fn fma(&self, i: usize, a: u32) -> u32 {
-        match self.factors(i) {
-            (term, None) => self.add(a, term),
-            (x, Some(y)) => arithmetic::fma(x, y, a, self.environment).0,
-        }
+        let (x, y) = self.factors(i);
+        y.map_or_else(|| self.add(a, x), |y| arithmetic::fma(x, y, a, self.environment).0)
     }
+}
+
+/// The operations on single values.
+macro_rules! operations {
+    ($this:ident; $($name:ident($($x:ident),+) = $result:expr;)+) => {
+        $(fn $name(&$this, $($x: &u32),+) -> Result<u32, EvalError> {
+            $result
+        })+
+    };
 }
 
 impl Context for Binary32 {
@@ -123,80 +113,26 @@ impl Context for Binary32 {
         Ok(pi.round(self.environment.rounding).0)
     }
 
-    fn neg(&self, x: &u32) -> Result<u32, EvalError> {
-        Ok(word::neg(*x))
-    }
-
-    fn abs(&self, x: &u32) -> Result<u32, EvalError> {
-        Ok(word::abs(*x))
-    }
-
-    fn add(&self, x: &u32, y: &u32) -> Result<u32, EvalError> {
-        Ok(arithmetic::add(*x, *y, self.environment).0)
-    }
-
-    fn sub(&self, x: &u32, y: &u32) -> Result<u32, EvalError> {
-        Ok(arithmetic::sub(*x, *y, self.environment).0)
-    }
-
-    fn mul(&self, x: &u32, y: &u32) -> Result<u32, EvalError> {
-        Ok(arithmetic::mul(*x, *y, self.environment).0)
-    }
-
-    fn div(&self, x: &u32, y: &u32) -> Result<u32, EvalError> {
-        Ok(arithmetic::div(*x, *y, self.environment).0)
-    }
-
-    fn max(&self, x: &u32, y: &u32) -> Result<u32, EvalError> {
-        Ok(compare::maximum(*x, *y, self.environment).0)
-    }
-
-    fn min(&self, x: &u32, y: &u32) -> Result<u32, EvalError> {
-        Ok(compare::minimum(*x, *y, self.environment).0)
-    }
-
-    fn sqrt(&self, x: &u32) -> Result<u32, EvalError> {
-        Ok(arithmetic::sqrt(*x, self.environment).0)
-    }
-
-    fn rsqrt(&self, x: &u32) -> Result<u32, EvalError> {
-        Ok(arithmetic::rsqrt(*x, self.environment).0)
-    }
-
-    fn exp(&self, x: &u32) -> Result<u32, EvalError> {
-        self.function(Function::Exp, *x)
-    }
-
-    fn expm1(&self, x: &u32) -> Result<u32, EvalError> {
-        self.function(Function::Expm1, *x)
-    }
-
-    fn log(&self, x: &u32) -> Result<u32, EvalError> {
-        self.function(Function::Log, *x)
-    }
-
-    fn log1p(&self, x: &u32) -> Result<u32, EvalError> {
-        self.function(Function::Log1p, *x)
-    }
-
-    fn pow(&self, x: &u32, y: &u32) -> Result<u32, EvalError> {
-        Ok(self.elementary.pow(*x, *y, self.environment)?.0)
-    }
-
-    fn tanh(&self, x: &u32) -> Result<u32, EvalError> {
-        self.function(Function::Tanh, *x)
-    }
-
-    fn erf(&self, x: &u32) -> Result<u32, EvalError> {
-        self.function(Function::Erf, *x)
-    }
-
-    fn sin(&self, x: &u32) -> Result<u32, EvalError> {
-        self.function(Function::Sin, *x)
-    }
-
-    fn cos(&self, x: &u32) -> Result<u32, EvalError> {
-        self.function(Function::Cos, *x)
+    operations! { self;
+        neg(x) = Ok(word::neg(*x));
+        abs(x) = Ok(word::abs(*x));
+        add(x, y) = Ok(arithmetic::add(*x, *y, self.environment).0);
+        sub(x, y) = Ok(arithmetic::sub(*x, *y, self.environment).0);
+        mul(x, y) = Ok(arithmetic::mul(*x, *y, self.environment).0);
+        div(x, y) = Ok(arithmetic::div(*x, *y, self.environment).0);
+        max(x, y) = Ok(compare::maximum(*x, *y, self.environment).0);
+        min(x, y) = Ok(compare::minimum(*x, *y, self.environment).0);
+        sqrt(x) = Ok(arithmetic::sqrt(*x, self.environment).0);
+        rsqrt(x) = Ok(arithmetic::rsqrt(*x, self.environment).0);
+        exp(x) = self.function(Function::Exp, *x);
+        expm1(x) = self.function(Function::Expm1, *x);
+        log(x) = self.function(Function::Log, *x);
+        log1p(x) = self.function(Function::Log1p, *x);
+        pow(x, y) = Ok(self.elementary.pow(*x, *y, self.environment)?.0);
+        tanh(x) = self.function(Function::Tanh, *x);
+        erf(x) = self.function(Function::Erf, *x);
+        sin(x) = self.function(Function::Sin, *x);
+        cos(x) = self.function(Function::Cos, *x);
     }
 
     fn sum(&self, terms: &[u32]) -> Result<u32, EvalError> {
@@ -205,20 +141,6 @@ impl Context for Binary32 {
     }
 
     fn dots(&self, left: &Rows<'_, u32>, right: &Rows<'_, u32>, bias: Option<&[u32]>) -> Result<Vec<u32>, EvalError> {
-        let n = left.terms();
-        let (lefts, rights) = (gathered(left), gathered(right));
-        let mut out = Vec::with_capacity(left.rows() * right.rows());
-        for i in 0..left.rows() {
-            for j in 0..right.rows() {
-                let terms = Terms {
-                    left: lefts.get(i * n..(i + 1) * n).unwrap_or(&[]),
-                    right: Some(rights.get(j * n..(j + 1) * n).unwrap_or(&[])),
-                    environment: self.environment,
-                };
-                let bias = bias.and_then(|bias| bias.get(j)).copied();
-                out.push(self.schedule.reduce(n, bias, &terms)?);
-            }
-        }
-        Ok(out)
+        dots::dots(left, right, bias, self.environment, &self.schedule)
     }
 }

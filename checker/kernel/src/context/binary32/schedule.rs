@@ -275,7 +275,7 @@ impl<A: Accumulate> Reduction<'_, A> {
 
     /// Recursion goes down the halvings, 64 at most.
     fn pairwise(&self, range: Range<usize>, leaf: usize) -> A::Value {
-        if range.len() <= leaf.max(1) {
+        if range.len() <= leaf {
             return self.chain(range);
         }
         let middle = range.start + range.len().div_ceil(2);

@@ -14,7 +14,7 @@
     reason = "between integer types of the fields of a word: widening, or masked to width where it stands"
 )]
 
-use super::environment::{Environment, Flags, NanPolicy, RoundingMode};
+use super::environment::{Flags, NanPolicy, RoundingMode};
 use crate::number::{Dyadic, Exact};
 use num_bigint::BigUint;
 use num_integer::Integer;
@@ -145,6 +145,11 @@ impl Finite {
         }
     }
 
+    /// The same number with `places` zeros below its significand; 62 bits at most.
+    pub(super) fn raised(self, places: u32) -> Finite {
+        Finite { significand: self.significand << places, exponent: self.exponent - places as i32, ..self }
+    }
+
     /// Rounded to binary32: the last step of every operation.
     pub(super) fn round(self, rounding: RoundingMode) -> (u32, Flags) {
         let (word, flags) = Single::round(self, rounding);
@@ -155,6 +160,11 @@ impl Finite {
 /// The number that a finite binary32 word denotes.
 pub(super) fn unpack(word: u32) -> Finite {
     Single::unpack(u64::from(word))
+}
+
+/// Whether the word is neither zero nor an infinity nor a NaN.
+pub(super) fn is_ordinary(word: u32) -> bool {
+    (word & !SIGN).wrapping_sub(1) < INFINITY - 1
 }
 
 /// Whether the word is an infinity or a NaN.
@@ -209,14 +219,7 @@ pub(super) fn signed(magnitude: u32, negative: bool) -> u32 {
 /// The correctly rounded binary32 word of a dyadic number; zero is +0.
 pub fn round_dyadic(value: &Dyadic, rounding: RoundingMode) -> (u32, Flags) {
     let (significand, shift) = leading_bits(value.mantissa().magnitude());
-    // An exponent beyond ±2^20 overflows or vanishes as ±2^20 does: |shift| is bounded by the bits of one number in memory.
-    let exponent = value.exponent().saturating_add(shift);
-    Finite {
-        negative: value.is_negative(),
-        exponent: exponent.clamp(-(1 << 20), 1 << 20) as i32, // clamped to 21 bits
-        significand,
-    }
-    .round(rounding)
+    round_wide(value.is_negative(), significand, value.exponent().saturating_add(shift), rounding)
 }
 
 /// The correctly rounded binary32 word of a rational number; zero is +0.
@@ -226,13 +229,14 @@ pub fn round_exact(value: &Exact, rounding: RoundingMode) -> (u32, Flags) {
     let shift = (denominator.bits() + 65).saturating_sub(numerator.bits());
     let (quotient, remainder) = (numerator << shift).div_rem(denominator);
     let (significand, above) = leading_bits(&quotient);
-    let exponent = above.saturating_sub_unsigned(shift);
-    Finite {
-        negative: value.is_negative(),
-        exponent: exponent.clamp(-(1 << 20), 1 << 20) as i32, // clamped to 21 bits
-        significand: significand | u64::from(!remainder.is_zero()),
-    }
-    .round(rounding)
+    let significand = significand | u64::from(!remainder.is_zero());
+    round_wide(value.is_negative(), significand, above.saturating_sub_unsigned(shift), rounding)
+}
+
+/// `±significand · 2^exponent` rounded. An exponent beyond ±2^20 overflows or vanishes as ±2^20 does.
+fn round_wide(negative: bool, significand: u64, exponent: i64, rounding: RoundingMode) -> (u32, Flags) {
+    let exponent = exponent.clamp(-(1 << 20), 1 << 20) as i32; // clamped to 21 bits
+    Finite { negative, exponent, significand }.round(rounding)
 }
 
 /// The first 64 bits of `magnitude` with a sticky last bit, and the number of bits below them.
@@ -243,47 +247,6 @@ fn leading_bits(magnitude: &BigUint) -> (u64, i64) {
     (leading | u64::from(sticky), i64::try_from(below).unwrap_or(i64::MAX))
 }
 
-/// The ten classes of IEEE 754-2019 §5.7.2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// A signalling NaN.
-    SignalingNan,
-    /// A quiet NaN.
-    QuietNan,
-    /// −∞.
-    NegativeInfinity,
-    /// A normal number below zero.
-    NegativeNormal,
-    /// A subnormal number below zero.
-    NegativeSubnormal,
-    /// −0.
-    NegativeZero,
-    /// +0.
-    PositiveZero,
-    /// A subnormal number above zero.
-    PositiveSubnormal,
-    /// A normal number above zero.
-    PositiveNormal,
-    /// +∞.
-    PositiveInfinity,
-}
-
-/// The class of a word.
-pub fn classify(word: u32) -> Class {
-    match (word & !SIGN, is_sign_minus(word)) {
-        (0, false) => Class::PositiveZero,
-        (0, true) => Class::NegativeZero,
-        (1..0x0080_0000, false) => Class::PositiveSubnormal,
-        (1..0x0080_0000, true) => Class::NegativeSubnormal,
-        (0x0080_0000..INFINITY, false) => Class::PositiveNormal,
-        (0x0080_0000..INFINITY, true) => Class::NegativeNormal,
-        (INFINITY, false) => Class::PositiveInfinity,
-        (INFINITY, true) => Class::NegativeInfinity,
-        _ if is_signaling(word) => Class::SignalingNan,
-        _ => Class::QuietNan,
-    }
-}
-
 /// `−x`: the sign bit turned over, NaN included; no flag (§5.5.1).
 pub fn neg(x: u32) -> u32 {
     x ^ SIGN
@@ -292,32 +255,4 @@ pub fn neg(x: u32) -> u32 {
 /// `|x|`: the sign bit cleared, NaN included; no flag (§5.5.1).
 pub fn abs(x: u32) -> u32 {
     x & !SIGN
-}
-
-/// `x` with the sign of `y`; no flag (§5.5.1).
-pub fn copysign(x: u32, y: u32) -> u32 {
-    (x & !SIGN) | (y & SIGN)
-}
-
-/// The least number above `x` (§5.3.1).
-pub fn next_up(x: u32, env: Environment) -> (u32, Flags) {
-    if is_nan(x) {
-        return propagate(&[x], env.nan);
-    }
-    let next = match x {
-        INFINITY => INFINITY,
-        SIGN => 1, // −0
-        _ if is_sign_minus(x) => x - 1,
-        _ => x + 1,
-    };
-    (next, Flags::NONE)
-}
-
-/// The greatest number below `x` (§5.3.1).
-pub fn next_down(x: u32, env: Environment) -> (u32, Flags) {
-    if is_nan(x) {
-        return propagate(&[x], env.nan);
-    }
-    let (next, flags) = next_up(neg(x), env);
-    (neg(next), flags)
 }

@@ -84,9 +84,9 @@ impl Enclosure {
     }
 
     /// The part within `[lo, hi]`, where the caller knows all values to lie; `None` is no bound.
-    pub(super) fn clipped(self, lo: Option<i64>, hi: Option<i64>) -> Result<Self, EvalError> {
-        let lo = lo.map(Dyadic::integer).into_iter().fold(self.lo, Dyadic::max);
-        let hi = hi.map(Dyadic::integer).into_iter().fold(self.hi, Dyadic::min);
+    pub(super) fn clipped(self, lo: Option<Dyadic>, hi: Option<Dyadic>) -> Result<Self, EvalError> {
+        let lo = lo.into_iter().fold(self.lo, Dyadic::max);
+        let hi = hi.into_iter().fold(self.hi, Dyadic::min);
         Enclosure::new(lo, hi).ok_or(super::INTERNAL)
     }
 }

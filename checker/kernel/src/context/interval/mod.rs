@@ -2,8 +2,9 @@
 //!
 //! Claim: if every argument interval contains the real number that it stands for, the result interval contains the exact result. Evaluating the
 //! spec here on the intervals of an input box therefore encloses every output over the box (interval bound propagation, Moore 1966).
-//! Tightness: a single operation gives its exact image, rounded outward to the precision (`pow`: its hull, the elementary functions: a few
-//! units of the last bit more); where a variable stands in a formula twice, the images of the steps may add up to more than that of the whole.
+//! Tightness: a single operation gives its exact image (`pow` where the box has 0^0: its hull), rounded outward to the precision, the elementary
+//! functions rarely one unit of the last bit more (spec-tests/TIGHTNESS.md); where a variable stands in a formula twice, the images of the steps
+//! may add up to more than that of the whole.
 //! Sums and dot products are accumulated exactly and rounded once. The elementary functions are those of [`Real`] at the ends.
 //! Domains: an interval wholly outside gives `Undefined`, one that is partly outside `Undecided`. An end beyond `2^EXPONENT_LIMIT` is an
 //! [`EvalError::Limit`]; one nearer to zero than `2^SMALLEST` is moved outward to zero or to that power.
@@ -107,12 +108,13 @@ impl Interval {
     ) -> Result<Enclosure, EvalError> {
         let ends = [&x.lo, &x.hi].map(|end| Ball::exact(end.clone()));
         let [first, last] = &ends;
-        let image = self.hull(&[at(first)?, at(last)?])?.clipped(Some(-1), Some(1))?;
+        let (top, bottom) = (Dyadic::one(), Dyadic::integer(-1));
+        let image = self.hull(&[at(first)?, at(last)?])?.clipped(Some(bottom.clone()), Some(top.clone()))?;
         if x.is_point() {
             return Ok(image);
         }
         if x.lo.top().max(x.hi.top()) > Some(FAR) {
-            return self.outward(&Dyadic::integer(-1), &Dyadic::one());
+            return Ok(Enclosure { lo: bottom, hi: top });
         }
         let (half, pi) = (Ball::exact(Dyadic::power_of_two(-1)), self.real.pi()?);
         let shift = self.real.mul(&half, &self.real.integer(shift)?)?;
@@ -121,12 +123,20 @@ impl Interval {
         let first = -turns(first)?.lower().neg().floor();
         let last = turns(last)?.upper().floor();
         let both = first < last;
-        let (top, bottom) = (Dyadic::one(), Dyadic::integer(-1));
         let even = both || (first == last && first.is_even());
         let odd = both || (first == last && first.is_odd());
         let lo = if odd { bottom } else { image.lo };
         let hi = if even { top } else { image.hi };
         Enclosure::new(lo, hi).ok_or(INTERNAL)
+    }
+
+    /// The image under a function with `|f(x)| ≤ |x|` and, for `|x| ≤ 3 < π`, the sign of `x`, given an enclosure: near zero it lies between 0 and `x`.
+    fn shrunk(&self, x: &Enclosure, image: Enclosure) -> Result<Enclosure, EvalError> {
+        if x.abs().hi > Dyadic::integer(3) {
+            return Ok(image);
+        }
+        let Enclosure { lo, hi } = self.outward(&x.lo, &x.hi)?;
+        image.clipped(Some(lo.min(Dyadic::zero())), Some(hi.max(Dyadic::zero())))
     }
 
     /// `total + term`: exact, or rounded in the direction where the exponents lie too far apart.
@@ -152,6 +162,12 @@ impl Interval {
                 return undecided("pow", "the base of a negative power may be zero");
             }
             (from, to) = (to, from);
+        }
+        // Short powers are exact, and rounded once.
+        let short = if n.top() <= Some(5) { usize::try_from(n.floor()).ok() } else { None };
+        if let Some(n) = short {
+            let power = |end: &Dyadic| std::iter::repeat_n(end, n).fold(Dyadic::one(), |power, end| power.mul(end));
+            return self.outward(&power(from), &power(to));
         }
         let at = |end: &Dyadic| self.real.pow(&Ball::exact(end.clone()), &Ball::exact(n.clone()));
         self.outward(&at(from)?.lower(), &at(to)?.upper())
@@ -249,11 +265,14 @@ impl Context for Interval {
     }
 
     fn exp(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
-        self.increasing(x, |x| self.real.exp(x))?.clipped(Some(0), None)
+        // e^x is above 0, and on the side of 1 where x is of 0.
+        let least = Dyadic::integer((!x.lo.is_negative()).into());
+        self.increasing(x, |x| self.real.exp(x))?.clipped(Some(least), (x.hi.signum() <= 0).then(Dyadic::one))
     }
 
     fn expm1(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
-        self.increasing(x, |x| self.real.expm1(x))?.clipped(Some(-1), None)
+        let least = self.outward(&x.lo, &x.hi)?.lo.max(Dyadic::integer(-1)); // e^x − 1 ≥ x
+        self.increasing(x, |x| self.real.expm1(x))?.clipped(Some(least), None)
     }
 
     fn log(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
@@ -261,7 +280,8 @@ impl Context for Interval {
     }
 
     fn log1p(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
-        self.increasing(x, |x| self.real.log1p(x))
+        let greatest = self.outward(&x.lo, &x.hi)?.hi; // ln(1 + x) ≤ x
+        self.increasing(x, |x| self.real.log1p(x))?.clipped(None, Some(greatest))
     }
 
     fn pow(&self, x: &Enclosure, y: &Enclosure) -> Result<Enclosure, EvalError> {
@@ -277,28 +297,30 @@ impl Context for Interval {
         match (x.lo.signum(), x.hi.signum(), y.lo.signum()) {
             (0, 0, _) if y.hi.is_negative() => undefined("pow", "zero to a negative power"),
             (-1, _, _) => undecided("pow", "the base may be negative"),
-            (0, _, -1 | 0) => undecided("pow", "the base of a negative power may be zero"),
+            (0, _, -1) => undecided("pow", "the base of a negative power may be zero"),
             _ => {
-                // x^y is monotone in each argument where the other is fixed, so its extrema over the box are at corners.
+                // x^y is monotone in each argument where the other is fixed (but for 0^0 = 1, itself a corner): its extrema over the box are at corners.
                 let ends = |z: &Enclosure| [&z.lo, &z.hi].map(|end| Ball::exact(end.clone()));
                 let ([a, b], [c, d]) = (ends(x), ends(y));
                 let corners = [(&a, &c), (&a, &d), (&b, &c), (&b, &d)];
                 let powers: Result<Vec<_>, _> = corners.map(|(x, y)| self.real.pow(x, y)).into_iter().collect();
-                self.hull(&powers?)?.clipped(Some(0), None)
+                self.hull(&powers?)?.clipped(Some(Dyadic::zero()), None)
             }
         }
     }
 
     fn tanh(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
-        self.increasing(x, |x| self.real.tanh(x))?.clipped(Some(-1), Some(1))
+        let image = self.increasing(x, |x| self.real.tanh(x))?;
+        self.shrunk(x, image.clipped(Some(Dyadic::integer(-1)), Some(Dyadic::one()))?)
     }
 
     fn erf(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
-        self.increasing(x, |x| self.real.erf(x))?.clipped(Some(-1), Some(1))
+        let image = self.increasing(x, |x| self.real.erf(x))?;
+        image.clipped(Some(Dyadic::integer(-1)), Some(Dyadic::one()))
     }
 
     fn sin(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
-        self.wave(x, 1, |x| self.real.sin(x))
+        self.shrunk(x, self.wave(x, 1, |x| self.real.sin(x))?)
     }
 
     fn cos(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {

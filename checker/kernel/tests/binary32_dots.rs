@@ -1,0 +1,130 @@
+//! Dot products in lockstep against the same ones formed on words: a matrix of many rows takes the first way, its rows alone the second.
+
+#![allow(clippy::expect_used, reason = "a test stops at the first surprise")]
+
+use tl_kernel::context::binary32::schedule::{BiasPosition, Combine, Order, Start};
+use tl_kernel::context::binary32::{Binary32, Environment, RoundingMode, Schedule};
+use tl_kernel::context::{Context, Rows};
+
+const ONE: u32 = 0x3f80_0000;
+const MINUS: u32 = 0x8000_0000;
+/// Meets a zero in the tables below.
+const INFINITY: u32 = 0x7f80_0000;
+/// 1 + 2^-12: its square 1 + 2^-11 + 2^-24 is a tie.
+const TIE: u32 = 0x3f80_0800;
+
+/// SplitMix64 (Steele, Lea, Flood 2014).
+fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+/// A word with one of `fields` exponents from `least` on; one in `zeros` is a zero, and one in eight has a fraction of few ones.
+fn word(state: &mut u64, least: u32, fields: u32, zeros: u64) -> u32 {
+    let bits = random(state);
+    if bits.is_multiple_of(zeros) {
+        return bits as u32 & MINUS;
+    }
+    let fraction = if bits >> 56 & 7 == 0 { bits as u32 & 0x0060_0003 } else { bits as u32 & 0x007f_ffff };
+    bits as u32 & MINUS | (least + (bits >> 32) as u32 % fields) << 23 | fraction
+}
+
+fn orders() -> Vec<Order> {
+    vec![
+        Order::Sequential,
+        Order::Pairwise { leaf: 3 },
+        Order::Lanes { width: 4, combine: Combine::Halving },
+        Order::Blocks { size: 5, inner: Box::new(Order::Lanes { width: 2, combine: Combine::Adjacent }) },
+    ]
+}
+
+/// The words of one left row against many right ones, together; each is compared with the one formed alone.
+fn together(reading: &Binary32, left: &[u32], right: &[u32], bias: Option<&[u32]>) -> Vec<u32> {
+    let n = left.len();
+    let left = Rows::contiguous(left, n);
+    let all = reading.dots(&left, &Rows::contiguous(right, n), bias).expect("a schedule that fits");
+    for (j, row) in right.chunks(n).enumerate() {
+        let alone = reading.dots(&left, &Rows::contiguous(row, n), bias.map(|bias| &bias[j..=j])).expect("it fits");
+        assert_eq!(all[j], alone[0], "{reading:?} row {j}: {:08x}, alone {:08x}; {row:x?}", all[j], alone[0]);
+    }
+    all
+}
+
+#[test]
+fn lockstep_changes_no_word() {
+    let mut state = 0x5eed_0000_0000_0d07;
+    // (least exponent field and number of fields) of both sides: around 1; wide; products at the subnormal threshold; below it; at the
+    // overflow threshold; anything, with subnormal words; many infinities and NaN
+    let classes = [
+        (124, 4, 124, 4),
+        (87, 80, 87, 80),
+        (55, 20, 50, 20),
+        (20, 60, 20, 60),
+        (188, 4, 188, 4),
+        (0, 256, 0, 256),
+        (249, 7, 0, 4),
+    ];
+    for (a, b, c, d) in classes {
+        for zeros in [3, 1000] {
+            for order in orders() {
+                for (fma, start, position, rounding) in [
+                    (false, Start::FirstTerm, BiasPosition::Last, RoundingMode::NearestEven),
+                    (true, Start::Zero, BiasPosition::First, RoundingMode::NearestEven),
+                    (true, Start::FirstTerm, BiasPosition::Last, RoundingMode::Up),
+                ] {
+                    let environment = Environment { rounding, ..Environment::default() };
+                    let schedule = Schedule { order: order.clone(), fma, start, bias: position };
+                    let reading = Binary32::new(environment, schedule);
+                    for n in [1, 2, 7, 40] {
+                        let left: Vec<u32> = (0..n).map(|_| word(&mut state, a, b, zeros)).collect();
+                        let right: Vec<u32> = (0..n * 37).map(|_| word(&mut state, c, d, zeros)).collect();
+                        let bias: Vec<u32> = (0..37).map(|_| word(&mut state, a, b, 3)).collect();
+                        together(&reading, &left, &right, (n % 2 == 0).then_some(&bias));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn carries_cancellation_and_thresholds_are_those_of_words() {
+    let fused = |order| Binary32::new(Environment::default(), Schedule::new(order, true, BiasPosition::Last));
+    let two = Order::Lanes { width: 2, combine: Combine::Halving };
+    let below_one = 0x3f7f_ffff;
+    for (order, row, expected) in [
+        // both lanes carry into the next binade, 1 − 2^-24 + 0.75 · 2^-24, and are added
+        (two.clone(), vec![below_one, below_one, 0x3340_0000, 0x3340_0000], 0x4000_0000),
+        (two, vec![MINUS | below_one, MINUS | below_one, 0xb340_0000, 0xb340_0000], 0xc000_0000),
+        // what cancels leaves room for small terms
+        (Order::Sequential, vec![ONE, MINUS | ONE, 0x0080_0001], 0x0080_0001),
+        (Order::Sequential, vec![ONE, MINUS | ONE, 0x0080_0001, 0x8080_0000], 1),
+        (Order::Sequential, vec![ONE, MINUS | ONE], 0),
+        (Order::Sequential, vec![MINUS, MINUS], MINUS),
+        // a tie to even, and beside it, the product above and below the sum
+        (Order::Sequential, vec![ONE, 0x3380_0000, 0], ONE),
+        (Order::Sequential, vec![ONE, 0x3380_0001, 0], 0x3f80_0001),
+        (Order::Sequential, vec![0x3380_0001, ONE], 0x3f80_0001),
+        (Order::Sequential, vec![0x337f_ffff, ONE], ONE),
+        (Order::Sequential, vec![0x0d80_0000, TIE], 0x3f80_1001),
+        (Order::Sequential, vec![0x8d80_0000, TIE], 0x3f80_1000),
+        (Order::Sequential, vec![0, TIE], 0x3f80_1000),
+        // 0 · ∞ is not forgotten
+        (Order::Sequential, vec![INFINITY, ONE], 0x7fc0_0000),
+        (Order::Sequential, vec![ONE, MINUS | ONE, INFINITY, ONE], 0x7fc0_0000),
+        // beyond 2^127 on the way, beyond the greatest word, and back
+        (Order::Sequential, vec![0x7f00_0000, 0x7e80_0000, 0xff00_0000], 0x7e80_0000),
+        (Order::Sequential, vec![0x7f7f_ffff, 0x7380_0000, 0xff7f_ffff], 0x7f80_0000),
+    ] {
+        let left = |&x: &u32| match x {
+            TIE => TIE,
+            INFINITY => 0,
+            _ => ONE,
+        };
+        let left: Vec<u32> = row.iter().map(left).collect();
+        let rows: Vec<u32> = (0..16).flat_map(|_| row.clone()).collect();
+        assert_eq!(together(&fused(order), &left, &rows, None), [expected; 16], "{row:x?}");
+    }
+}
