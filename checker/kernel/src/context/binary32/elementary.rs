@@ -3,7 +3,7 @@
 //! Claim: the result is the one rounding of the exact value `f(x)`, and the flags are those of that rounding.
 //! Method: named special values; arguments so small or large that the rounding follows from an inequality (`extreme`); otherwise Ziv's strategy
 //! (A. Ziv, "Fast evaluation of elementary mathematical functions with correctly rounded last bit", 1991): enclose `f(x)` in a ball of the `Real`
-//! reading at 64, 128, … 4096 bits until both ends round to the same word with the same flags. Rounding is monotone, so that word is right
+//! reading at 40, 64, 128, … 4096 bits until both ends round to the same word with the same flags. Rounding is monotone, so that word is right
 //! whatever the reason for which the loop ends; a value too close to a boundary even then is a limit, never a guess.
 //!
 //! Why the loop ends. It can fail to at a fixed argument only if `f(x)` *is* a boundary (a word, a midpoint of two, the tininess threshold), a
@@ -12,7 +12,7 @@
 //! - `2^x` is rational only for an integer `x`; `log₂ x` only for a power of two, `log₁₀ x`, at a dyadic, only for `10^k`, `k ≥ 0` (unique
 //!   factorisation). There `Real` returns an exact ball, whose rounding is the answer;
 //! - `x^y` is algebraic (`y` is rational) and a boundary only if it is dyadic with 25 bits or fewer: then `x = r^(2^j)` with `r` dyadic,
-//!   `y = n/2^j`, and `Real` forms `r^n` exactly at 64 bits (n ≥ 0, or `r` a power of two);
+//!   `y = n/2^j`, and `Real` forms `r^n` exactly at 40 bits (n ≥ 0, or `r` a power of two);
 //! - of `erf` and `erfc` no such theorem is known (2/√π is a factor). No midpoint is among their values: all arguments have been scanned.
 //!   Should a value be a word, a directed mode ends in the limit.
 //!
@@ -70,15 +70,15 @@ pub enum Function {
 }
 use Function::{Atan, Cos, Cosh, Erf, Erfc, Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, Sin, Sinh, Tan, Tanh};
 
-/// The evaluator: one `Real` reading for each precision of the Ziv loop, kept because each caches its constants.
+/// The evaluator: one `Real` reading for each precision of the Ziv loop. At 40 bits a function is computed on one limb.
 #[derive(Clone, Debug)]
 pub struct Elementary {
-    readings: [Real; 7],
+    readings: [Real; 8],
 }
 
 impl Default for Elementary {
     fn default() -> Self {
-        Elementary { readings: [64, 128, 256, 512, 1024, 2048, 4096].map(Real::new) }
+        Elementary { readings: [40, 64, 128, 256, 512, 1024, 2048, 4096].map(Real::new) }
     }
 }
 

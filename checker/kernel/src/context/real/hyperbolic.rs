@@ -1,11 +1,15 @@
-//! `sinh`, `cosh` and `tanh`, each from one exponential.
+//! `sinh` and `cosh` from two exponentials, `tanh` from one.
 //!
 //! Claim: for an exact argument the radius is at most one unit of the last requested bit, near zero too. `sinh` and `tanh` increase and `cosh` is
 //! even and increases with `|x|`; wide balls are evaluated at both ends.
 
-use super::{Ball, INTERNAL, Mag, Real};
+#![expect(clippy::as_conversions, reason = "a number of limbs")]
+
+use super::exp::{TOP, exp_limbs};
+use super::limbs::{Fixed, add, divide, first_width, shift_right, sub};
+use super::{Ball, INTERNAL, Mag, Real, signed, too_large};
 use crate::context::EvalError;
-use crate::number::{Direction, Dyadic};
+use crate::number::{Direction, Dyadic, dyadic::EXPONENT_LIMIT};
 
 impl Real {
     /// `tanh x`; a narrow ball widens by `sech² ξ ≤ (1 − tanh² m)(1 + 4r)`, `r ≤ 1/4`, since `|(ln sech²)'| ≤ 2`.
@@ -23,35 +27,79 @@ impl Real {
         )
     }
 
-    /// `tanh x` at a point: `−e/(e + 2)` with `e = e^(−2|x|) − 1`.
+    /// `tanh x` at a point.
     fn tanh_at(&self, x: &Dyadic, precision: u64) -> Result<Ball, EvalError> {
-        let p = precision + 4;
-        let e = self.expm1_at(&x.abs().neg().scaled(1), p)?;
-        let two = Ball::exact(Dyadic::integer(2));
-        let size = e.neg().div(&e.add(&two, p), p).ok_or(INTERNAL)?;
-        Ok(if x.is_negative() { size.neg() } else { size })
+        match small(x, precision) {
+            Some(ball) => Ok(ball),
+            // 1 − |tanh x| ≤ 2 e^(−2|x|) < 2^−2^40
+            None if x.top() >= Some(TOP - 1) => {
+                Ok(Ball::new(Dyadic::integer(x.signum().into()), Mag::power_of_two(-EXPONENT_LIMIT)))
+            }
+            None => first_width!(precision + lost(x), N => tanh_limbs::<N>(x).ball(precision)).ok_or(INTERNAL),
+        }
     }
 
-    /// `sinh x`: `(e + e/(e + 1))/2` with `e = e^|x| − 1`.
+    /// `sinh x`.
     pub(super) fn sinh_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
-        let p = precision + 4;
-        let at = |x: &Dyadic| {
-            let e = self.expm1_at(&x.abs(), p)?;
-            let lower = e.add(&Ball::exact(Dyadic::one()), p);
-            let size = e.add(&e.div(&lower, p).ok_or(INTERNAL)?, p).scaled(-1);
-            Ok(if x.is_negative() { size.neg() } else { size })
+        let at = |x: &Dyadic| match small(x, precision) {
+            Some(ball) => Ok(ball),
+            None if x.top() >= Some(TOP) => Err(too_large()),
+            None => first_width!(precision + lost(x), N => sinh_limbs::<N>(x, true).ball(precision)).ok_or(INTERNAL),
         };
         self.lift(x, false, at, |_| Mag::ZERO)
     }
 
-    /// `cosh x`: `(e^|x| + e^−|x|)/2`.
+    /// `cosh x`.
     pub(super) fn cosh_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
-        let p = precision + 4;
         let at = |x: &Dyadic| {
-            let e = self.exp_at(&x.abs(), p)?;
-            let inverse = Ball::exact(Dyadic::one()).div(&e, p).ok_or(INTERNAL)?;
-            Ok(e.add(&inverse, p).scaled(-1))
+            if x.is_zero() {
+                return Ok(Ball::exact(Dyadic::one()));
+            } else if x.top() >= Some(TOP) {
+                return Err(too_large());
+            }
+            first_width!(precision, N => sinh_limbs::<N>(x, false).ball(precision)).ok_or(INTERNAL)
         };
         self.lift(&x.abs(), false, at, |_| Mag::ZERO)
+    }
+}
+
+/// `x` itself for one so small that `|f(x) − x| ≤ |x|³`, f one of sin, tanh, sinh, arctan, is below the precision.
+pub(super) fn small(x: &Dyadic, precision: u64) -> Option<Ball> {
+    match x.top() {
+        None => Some(Ball::exact(Dyadic::zero())),
+        Some(top) if 2 * top < -(signed(precision) + 4) => Some(Ball::new(x.clone(), Mag::power_of_two(3 * top))),
+        Some(_) => None,
+    }
+}
+
+/// Zeros between the point and the first bit of `x`, which a result of its size has too.
+pub(super) fn lost(x: &Dyadic) -> u64 {
+    x.top().map_or(0, |top| top.min(0).unsigned_abs())
+}
+
+/// `tanh x`, `0 < |x| < 2^40`: `(1 − E)/(1 + E)`, `E = e^(−2|x|)` within half the error of the exponential and a unit; the slope is at most 2.
+pub(super) fn tanh_limbs<const N: usize>(x: &Dyadic) -> Fixed<N> {
+    let exp = exp_limbs::<N>(&x.abs().scaled(1).neg());
+    let (_, e) = shift_right(1, &exp.fraction, exp.exponent.unsigned_abs());
+    // Where E is below a unit, the quotient is 1.
+    let (rest, some) = sub(&[0; N], &e);
+    let fraction = if some { divide(&rest, &e) } else { rest };
+    let error = exp.error + 3 * N as u64 + 4;
+    Fixed { negative: x.is_negative(), whole: u64::from(!some), fraction, exponent: 0, error }
+}
+
+/// `(e^|x| ∓ e^−|x|)/2`, `|x| < 2^41`: `sinh x` or `cosh x`, the second exponential in units of the first.
+pub(super) fn sinh_limbs<const N: usize>(x: &Dyadic, sine: bool) -> Fixed<N> {
+    let (large, small) = (exp_limbs::<N>(&x.abs()), exp_limbs::<N>(&x.abs().neg()));
+    let shift = (large.exponent - small.exponent).unsigned_abs();
+    let (_, small) = shift_right(1, &small.fraction, shift); // e^−|x| < 1 ≤ e^|x|: a shift of one or more
+    let (fraction, over) = if sine { sub(&large.fraction, &small) } else { add(&large.fraction, &small) };
+    let whole = if sine { 1 - u64::from(over) } else { 1 + u64::from(over) };
+    Fixed {
+        negative: sine && x.is_negative(),
+        whole,
+        fraction,
+        exponent: large.exponent - 1,
+        error: 2 * large.error + 1,
     }
 }

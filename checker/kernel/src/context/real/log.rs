@@ -2,13 +2,16 @@
 //!
 //! Claim: for an exact argument the radius is at most one unit of the last requested bit, near `x = 1` too; a narrow ball widens by `r / min x`
 //! (the derivative over the ball), a wide one is evaluated at both ends.
-//! Method: `ln(1 + d) = y + 2 artanh(t/(2 + t))` with `t = (1 + d) e^−y − 1`, where `y` is a guess of 55 good bits: whatever the guess, the
-//! equation holds; the guess only has to make `t` small, and that is checked.
+//! Method: `x = 2^n (1 + t)`; `1 + t` times short numbers near its inverse, whose logarithms are tabulated, leaves 16 or 24 bits for a series.
+
+#![expect(clippy::indexing_slicing, reason = "limb k < N by the ranges, the last of N limbs")]
+#![expect(clippy::as_conversions, reason = "numbers of limbs, and an index of 9 bits")]
 
 use super::constants::Constant;
-use super::exp::expm1_fixed;
-use super::fixed::{fixed_top, length, odd_series, one_fixed, signed, to_fixed, unit};
-use super::{Ball, Mag, Real};
+use super::exp::multiple_of_ln2;
+use super::limbs::{Fixed, add, first_width, mul, scale, series, split, sub};
+use super::tables::{Table, entry, reducer};
+use super::{Ball, INTERNAL, Mag, Real, signed};
 use crate::context::EvalError;
 use crate::number::Dyadic;
 use num_bigint::BigInt;
@@ -64,8 +67,8 @@ impl Real {
 
     fn over_constant(&self, x: &Ball, constant: Constant, precision: u64) -> Result<Ball, EvalError> {
         let p = precision + 4;
-        let quotient = self.log_ball(x, p)?.div(&self.constant_ball(constant, p), p);
-        quotient.ok_or(super::INTERNAL)
+        let quotient = self.log_ball(x, p)?.div(&constant.ball(p), p);
+        quotient.ok_or(INTERNAL)
     }
 
     /// A logarithm of slope `1/point`.
@@ -84,27 +87,12 @@ impl Real {
 
     /// `ln x` at a point `x > 0`.
     pub(super) fn log_at(&self, x: &Dyadic, precision: u64) -> Result<Ball, EvalError> {
-        let top = x.top().ok_or(super::INTERNAL)?;
-        let scaled = x.scaled(-top); // [1/2, 1)
-        if (0..=1).contains(&top) {
-            let d = x.sub(&Dyadic::one());
-            if d.top().is_none_or(|t| t <= -2) {
-                return self.log1p_at(&d, precision); // |x − 1| < 1/4
-            }
+        let top = x.top().ok_or(INTERNAL)?;
+        let (_, [fraction]) = split::<1>(x, 0);
+        if (top == 1 && fraction >> 62 == 0) || (top == 0 && fraction >> 62 == 3) {
+            return self.log1p_at(&x.sub(&Dyadic::one()), precision); // |x − 1| ≤ 1/4
         }
-        // |ln x| ≥ 0.22, known within 3N + 9 + 1.5 + 2 units, and 3N + 13 ≤ 2^length(precision) because N ≤ bits/24 + 1.
-        let bits = precision + 8 + length(precision);
-        let mut d = to_fixed(&scaled, bits) - one_fixed(bits);
-        let mut n = top;
-        if d < -((one_fixed(bits) * 19u32) >> 6u32) {
-            d = to_fixed(&scaled.scaled(1), bits) - one_fixed(bits);
-            n = top.saturating_sub(1);
-        }
-        let (mut value, error) = log1p_fixed(&d, bits)?;
-        if n != 0 {
-            value += (self.constant_fixed(Constant::Ln2, bits + 44) * n) >> 44u32;
-        }
-        Ok(Ball::fixed(value, unit(bits), error + 4, precision))
+        first_width!(precision, N => log_reduced::<N>(top - 1, split(x, 1 - top).1).ball(precision)).ok_or(INTERNAL)
     }
 
     /// `ln(1 + d)` at a point `d > −1`.
@@ -120,49 +108,45 @@ impl Real {
             // ln(1 + d) = ln d + ln(1 + 1/d), and 0 < ln(1 + 1/d) < 2^(1−top).
             return Ok(self.log_at(d, precision + 2)?.widened(Mag::power_of_two(1 - top)));
         }
-        if top > -2 {
+        if top > -1 {
             return self.log_at(&d.add(&Dyadic::one()), precision);
         }
-        // |ln(1 + d)| ≥ 0.8 |d| ≥ 2^(top − 1.4), known within 3N + 9 + 1.4 units.
-        let bits = precision + 8 + length(precision) + top.unsigned_abs();
-        let (value, error) = log1p_fixed(&to_fixed(d, bits), bits)?;
-        Ok(Ball::fixed(value, unit(bits), error + 2, precision))
+        first_width!(precision + top.unsigned_abs(), N => log1p_limbs::<N>(d).ball(precision)).ok_or(INTERNAL)
     }
 }
 
-/// `2^bits · ln(1 + d)` for `d · 2^−bits` in [−0.3, 0.43], and its error in units.
+/// `ln(1 + d)` for `|d| < 1/2` not below a unit: `1 + d`, or `(1 + (1 − 2|d|))/2`.
+pub(super) fn log1p_limbs<const N: usize>(d: &Dyadic) -> Fixed<N> {
+    if d.is_negative() { log_reduced(-1, sub(&[0; N], &split(d, 1).1).0) } else { log_reduced(0, split(d, 0).1) }
+}
+
+/// `n ln 2 + ln(1 + t)`, t within a unit.
 ///
-/// With the guess: `w` is within 2 units, `t = d + w + d w` within 2 · 1.43 + 1 ≤ 4; without it `t` is exact.
-/// `u = t/(2 + t)` inherits at most 0.51 · 4 units and its floor adds 1: artanh u is within 3.2, and the series at the computed u adds 3N/2 + 1.
-pub(super) fn log1p_fixed(d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
-    let (guess, t) = if fixed_top(d, bits) <= -12 {
-        (BigInt::default(), d.clone())
-    } else {
-        let leading = Dyadic::new(d.clone(), unit(bits)).scaled(60).floor();
-        let guess = log_guess(i64::try_from(leading).map_err(|_| super::INTERNAL)?);
-        let guess = to_fixed(&Dyadic::new(guess.into(), -60), bits);
-        let w = expm1_fixed(&-&guess, bits);
-        let t = d + &w + ((d * &w) >> bits);
-        (guess, t)
-    };
-    if fixed_top(&t, bits) > -12 {
-        return Err(super::INTERNAL);
+/// `1 + t` is multiplied by numbers `1 − w` of 64 bits near the inverse of its leading bits: `t ← t − w − t w ≥ 0`, the product's floor a unit more.
+/// With `1 + a ≤ 1 + t < 1 + a + ε`, ε = 2^−8(l+1): first `t ≤ (1 + a + ε)(1/(1 + a) + 2^−16) − 1 < 2^−8 + 2^−15`, then, as `(1 + t)(1 − a + a²) − 1
+/// = (t − a)(1 − a) + t a²`, `t < 2^−16 (1 + 2^−7)` and `t < 2^−24 (1 + 2^−22)`. So t ends within 4 units, below 1.01 · 2^−b, b = 16 or 24.
+/// `ln(1 + t) = t − t² (1/2 − t/3 + …)` through `t^K/K`, `(K + 1) b ≥ 64N`: what is left out is below a unit, the square costs N times 1/2, the series
+/// next to nothing, the product N. The up to three tabulated logarithms are within a unit: in all `1.5 N + 8` units. `n ln 2` with one more limb is
+/// within 2; where n < 0, `2N + 8` units are added, so that the difference is not negative.
+pub(super) fn log_reduced<const N: usize>(n: i64, mut t: [u64; N]) -> Fixed<N> {
+    let levels = if N <= 2 { 2 } else { 3 };
+    let mut sum = [0; N];
+    for level in 0..levels {
+        let j = (t[N - 1] >> (56 - 8 * level)) as usize; // at most 258
+        if j != 0 {
+            let w = reducer(level, j as u64);
+            let (high, low) = scale(&t, w, 0);
+            t[N - 1] = t[N - 1].wrapping_sub(w);
+            t = sub(&t, &std::array::from_fn(|k| if k + 1 < N { low[k + 1] } else { high })).0;
+            sum = add(&sum, &entry(Table::Log(level), j)).0;
+        }
     }
-    let u = (&t << bits) / (&t + (one_fixed(bits) << 1u32));
-    let (sum, n) = odd_series(u, bits, false);
-    Ok((guess + (sum << 1u32), 3 * n + 9))
-}
-
-/// About `2^60 ln(1 + d)` for `d · 2^−60` in [−0.3, 0.43], with no claim.
-fn log_guess(d: i64) -> i64 {
-    const ONE: i128 = 1 << 60;
-    let u = (i128::from(d) * ONE) / (2 * ONE + i128::from(d)); // |u| < 0.18
-    let square = (u * u) >> 60;
-    let (mut sum, mut power, mut odd) = (u, u, 1);
-    while power.abs() > 1 {
-        power = (power * square) >> 60;
-        odd += 2;
-        sum += i128::from(i64::try_from(power).unwrap_or(0) / odd);
-    }
-    i64::try_from(2 * sum).unwrap_or(0)
+    let terms = (64 * N - 1) / (8 * levels);
+    let rest = series(&t, terms - 1, true, |k| entry(Table::Reciprocal, k + 2));
+    let sum = add(&sum, &sub(&t, &mul(&mul(&t, &t), &rest)).0).0;
+    let slack = if n < 0 { 2 * N as u64 + 8 } else { 0 };
+    let (whole, multiple) = multiple_of_ln2(n.unsigned_abs(), slack);
+    let (fraction, over) = if n < 0 { sub(&multiple, &sum) } else { add(&multiple, &sum) };
+    let whole = if n < 0 { whole.saturating_sub(over.into()) } else { whole + u64::from(over) };
+    Fixed { negative: n < 0, whole, fraction, exponent: 0, error: 4 * N as u64 + 18 }
 }

@@ -4,10 +4,11 @@
 //! last requested bit, and exact where the result is dyadic, fits the precision and `y` has a denominator of at most 2^64.
 //! Wide balls are evaluated at both ends; roots of narrow ones widen by their slope at the minimum.
 
-use super::fixed::length;
+use super::limbs::length;
 use super::{Ball, INTERNAL, Mag, Real, undecided, undefined};
 use crate::context::EvalError;
 use crate::number::{Direction, Dyadic};
+use num_bigint::BigInt;
 use num_traits::One;
 use std::cmp::Ordering;
 
@@ -178,6 +179,10 @@ fn exact_root(x: &Dyadic, y: &Dyadic) -> Option<(Dyadic, Dyadic)> {
         return None;
     }
     let mut root = x.normalised();
+    // An odd square is 1 modulo 8.
+    if root.exponent() % 2 != 0 || root.mantissa() % 8u32 != BigInt::one() {
+        return None;
+    }
     for _ in 0..j {
         let (next, exact) = root.sqrt_rounded(root.bits(), Direction::Down)?;
         if !exact {

@@ -3,17 +3,19 @@
 //! Claim: for an exact argument of magnitude below 2^(1152 + P), P the precision of the reading (any, for arctan), the result is within 2^−3 of the
 //! last requested bit, near multiples of π/2 too; beyond, where π would have to be computed anew, sine and cosine are only known to be in [−1, 1].
 //! A ball widens by the slope bounds 1 (sin, cos) and `min(1, 1/min²)` (arctan).
-//! Method: `x = n π/2 + r`, `|r| ≤ 0.79`, with as many bits of π as leave `r` its relative accuracy; Taylor series of `sin y` and `1 − cos y` at
-//! `y = r/2^k`; then k doublings `s ← 2 s (1 − v)`, `v ← 2 s²`, where `v = 1 − cos`.
+//! Method: `x = n π/2 + r`, `|r| ≤ 0.79`, by a window of 2/π; tabulated sines and cosines of the leading 16 bits of r, a series for the rest.
+//! Arctangents: of x or 1/x, less tabulated ones for the leading 16 bits.
+
+#![expect(clippy::indexing_slicing, reason = "limb k < N by the ranges of the loops, and the last of N limbs")]
+#![expect(clippy::as_conversions, reason = "numbers of limbs, and indices of 8 bits")]
 
 use super::constants::Constant;
-use super::fixed::{fixed_top, length, odd_series, one_fixed, signed, taylor, to_fixed, unit};
-use super::{Ball, Mag, Real};
+use super::hyperbolic::{lost, small};
+use super::limbs::{Fixed, add, divide, first_width, mul, multiply_add, scale, series, shift_right, split, sub};
+use super::tables::{Table, entry, wide};
+use super::{Ball, INTERNAL, Mag, Real, signed};
 use crate::context::EvalError;
 use crate::number::{Direction, Dyadic};
-use num_bigint::BigInt;
-use num_integer::Integer;
-use num_traits::{Signed, Zero};
 
 impl Real {
     /// Arguments of 2^this and more are not reduced: the bits of π that it takes (with two attempts) are those that a reading keeps.
@@ -67,170 +69,129 @@ impl Real {
 
     /// `sin x` and `cos x` at a point below `2^trig_top`.
     fn sin_cos_at(&self, x: &Dyadic, precision: u64) -> (Ball, Ball) {
-        let Some(top) = x.top() else {
-            return (Ball::exact(Dyadic::zero()), Ball::exact(Dyadic::one()));
-        };
-        if 2 * top < -(signed(precision) + 4) {
-            // |sin x − x| ≤ |x|³ and |cos x − 1| ≤ x²
-            return (
-                Ball::new(x.clone(), Mag::power_of_two(3 * top)),
-                Ball::new(Dyadic::one(), Mag::power_of_two(2 * top)),
-            );
+        if let Some(sin) = small(x, precision) {
+            let square = x.top().map_or(Mag::ZERO, |top| Mag::power_of_two(2 * top)); // |cos x − 1| ≤ x²
+            return (sin, Ball::new(Dyadic::one(), square));
         }
-        let (quadrant, r, bits) = self.reduce(x, top, precision);
-        let (s, v) = sin_cos_fixed(&r.abs(), bits);
-        let s = if r.is_negative() { -s } else { s };
-        // r is within 2 units and the two values within 2 more each.
-        let sin = Ball::fixed(s, unit(bits), 4, precision);
-        let cos = Ball::fixed(one_fixed(bits) - v, unit(bits), 4, precision);
-        match quadrant {
-            0 => (sin, cos),
-            1 => (cos, sin.neg()),
-            2 => (sin.neg(), cos.neg()),
-            _ => (cos.neg(), sin),
-        }
+        let balls = first_width!(precision + lost(x), N => {
+            sin_cos_limbs::<N>(x).and_then(|(sin, cos)| Some((sin.ball(precision)?, cos.ball(precision)?)))
+        });
+        let all = || Ball::new(Dyadic::zero(), Mag::power_of_two(0)); // for an x of thousands of bits too near a multiple of π/2
+        balls.unwrap_or_else(|| (all(), all()))
     }
 
-    /// `n mod 4`, `r` within 2 units of `(x − n π/2) · 2^bits`, and `bits`, such that `|r|` has at least `precision + 8` bits
-    /// (unless eight attempts do not suffice, and then only the relative accuracy suffers).
-    fn reduce(&self, x: &Dyadic, top: i64, precision: u64) -> (u8, BigInt, u64) {
-        let mut bits = precision + 12 + top.min(0).unsigned_abs();
-        if top < 0 {
-            return (0, to_fixed(x, bits), bits); // |x| < 1/2
-        }
-        let mut found = (0, BigInt::zero(), bits);
-        for _ in 0..8 {
-            // With `extra` more bits, π/2 is within 2 of the smaller units and n π/2 within 2|n| ≤ 2^(top + 1) + 2; the floor of x adds one of
-            // them, together at most half a unit of 2^−bits, and the last floor one unit.
-            let extra = top.unsigned_abs() + 4;
-            let half_pi = self.constant_fixed(Constant::Pi, bits + extra) >> 1u32;
-            let (n, r) = to_fixed(x, bits + extra).div_mod_floor(&half_pi);
-            let (n, r) = if (&r << 1u32) > half_pi { (n + 1u32, r - half_pi) } else { (n, r) };
-            let quadrant = u8::try_from(n.mod_floor(&BigInt::from(4))).unwrap_or(0);
-            let r: BigInt = r >> extra;
-            let missing = (precision + 8).saturating_sub(r.bits());
-            found = (quadrant, r, bits);
-            if missing == 0 {
-                break;
-            }
-            bits += missing + 8;
-        }
-        found
-    }
-
-    /// `arctan x` at a point: `y + arctan((d cos y − c sin y) / (c cos y + d sin y))` for the direction `(c, d)`, whatever the guess `y`.
+    /// `arctan x` at a point.
     fn atan_at(&self, x: &Dyadic, precision: u64) -> Result<Ball, EvalError> {
-        let Some(top) = x.top() else {
-            return Ok(Ball::exact(Dyadic::zero()));
-        };
-        if 2 * top < -(signed(precision) + 4) {
-            return Ok(Ball::new(x.clone(), Mag::power_of_two(3 * top))); // |arctan x − x| ≤ |x|³
+        let ball = small(x, precision);
+        ball.or_else(|| first_width!(precision + lost(x), N => atan_limbs::<N>(x).ball(precision))).ok_or(INTERNAL)
+    }
+}
+
+/// `arctan x`.
+///
+/// Of `v = |x|` or, from 1 on, `v = 1/|x| = 2^−n (1 − t/(1 + t))` less a unit. With a tabulated, `a ≤ v`: `arctan v = arctan a + arctan w`,
+/// `w = (v − a)/(1 + v a)`, of slope at most 1 in v: a division (3N + 1) and a floor more, twice. At the end `v < 2^−16` within `9N + 8` units;
+/// `v − v u (1/3 − u/5 + …)`, `u = v²`, 2N − 1 terms, leaves out less than `2^−64N−16` and costs 3N + 1; the tabulated ones and π/2 cost 4.
+pub(super) fn atan_limbs<const N: usize>(x: &Dyadic) -> Fixed<N> {
+    let n = x.top().unwrap_or(0) - 1;
+    let mut v = if n < 0 {
+        split(x, 0).1
+    } else {
+        let (_, t) = split(x, -n);
+        shift_right(0, &divide(&t, &t).map(|limb| !limb), n.unsigned_abs()).1
+    };
+    let mut sum = [0; N];
+    for level in 0..2 {
+        let (bits, j) = (8 * (level as u64 + 1), v[N - 1] >> (56 - 8 * level));
+        if j != 0 {
+            let (whole, product) = scale(&v, j, 0);
+            v[N - 1] -= j << (64 - bits);
+            v = divide(&v, &shift_right(whole, &product, bits).1);
+            sum = add(&sum, &entry(Table::Atan(level), j as usize)).0;
         }
-        let bits = precision + 10 + length(precision) + top.min(0).unsigned_abs();
-        let size = x.abs();
-        // (c, d) within 1 unit each, the larger coordinate 1: an angle within 1 unit.
-        let (c, d) = if top <= 0 {
-            (one_fixed(bits), to_fixed(&size, bits))
-        } else {
-            let inverse = Dyadic::one().div_rounded(&size, bits, Direction::Down);
-            let (inverse, _) = inverse.ok_or(super::INTERNAL)?;
-            (to_fixed(&inverse, bits), one_fixed(bits))
-        };
-        let (value, error) = direction_fixed(&c, &d, bits)?;
-        let value = if x.is_negative() { -value } else { value };
-        // |arctan x| ≥ 0.78 min(|x|, 1); the inverse adds one unit more.
-        Ok(Ball::fixed(value, unit(bits), error + 2, precision))
     }
+    let u = mul(&v, &v);
+    let rest = series(&u, 2 * N - 1, true, |k| entry(Table::Reciprocal, 2 * k + 3));
+    sum = add(&sum, &sub(&v, &mul(&v, &mul(&u, &rest))).0).0;
+    let (mut whole, mut fraction) = (0, sum);
+    if n >= 0 {
+        let (one, rest) = scale(&entry(Table::Constant(Constant::Pi), 0), 2, 0);
+        let (difference, borrow) = sub(&rest, &sum);
+        (whole, fraction) = (one - u64::from(borrow), difference);
+    }
+    Fixed { negative: x.is_negative(), whole, fraction, exponent: 0, error: 12 * N as u64 + 14 }
 }
 
-/// `2^bits · (sin r, 1 − cos r)` within 2 units each, for an exact `r · 2^−bits` in [0, 0.79] and `bits ≥ 40`.
+/// 64 bits of 2/π from bit `first` after the point on, zeros before and beyond the stored ones.
+fn window(stored: &[u64], first: i64) -> u64 {
+    let limb = |k: i64| {
+        let index = usize::try_from(k).ok().and_then(|k| stored.len().checked_sub(k + 1));
+        index.and_then(|index| stored.get(index)).map_or(0, |&limb| u128::from(limb))
+    };
+    let k = first.div_euclid(64);
+    ((limb(k) << 64 | limb(k + 1)) << first.rem_euclid(64) >> 64) as u64
+}
+
+/// `sin x` and `cos x`; `None` where the stored bits of 2/π do not suffice.
 ///
-/// As in `expm1_fixed`: δ₀ ≤ 2N + 3 ≤ 2q + 3. Doubling: with `δ` the greater of the two errors, `2 s (1 − v)` is within `2δ(1 + s + δ) + 1` and
-/// `2 s²` within `2δ(2s + δ) + 1`, no more, since `s ≤ 1`; the product of the factors is at most `2^k e^r ≤ 2.21 · 2^k`. The guard has one more
-/// bit for that factor: again at most a quarter of a unit, and the last floor adds one.
-pub(super) fn sin_cos_fixed(r: &BigInt, bits: u64) -> (BigInt, BigInt) {
-    let top = fixed_top(r, bits);
-    let k = 1 + bits.isqrt().saturating_add_signed(top);
-    let guard = k + 6 + length(bits);
-    let q = bits + guard;
-    let y = r << (guard - k);
-    let (mut s, mut v) = (BigInt::zero(), BigInt::zero());
-    taylor(&y, q, |j, term| match j % 4 {
-        0 => v -= term,
-        1 => s += term,
-        2 => v += term,
-        _ => s -= term,
-    });
-    for _ in 0..k {
-        let square: BigInt = (&s * &s) >> (q - 1);
-        let product: BigInt = (&s * &v) >> (q - 1);
-        s <<= 1u32;
-        s -= product;
-        v = square;
+/// `|x| 2/π` modulo 4 (Payne and Hanek 1983) from the window of 2/π that begins two bits above the point and ends a limb below the last unit: what lies
+/// below that is less than a unit a digit of x, the floor one more, the error of 2/π itself below 2^−64N−126.
+/// `|x| = (quarter + f) π/2` or `(quarter + 1 − f) π/2`, f ≤ 1/2; `r = f π/2 = f + f (π/2 − 1)` is then within `1.6 (2 digits + 1) + N + 2` units.
+pub(super) fn sin_cos_limbs<const N: usize>(x: &Dyadic) -> Option<(Fixed<N>, Fixed<N>)> {
+    let stored = wide::<N>(Table::Constant(Constant::TwoOverPi), 0);
+    if x.top()? + 64 * N as i64 + 128 > 64 * stored.len() as i64 {
+        return None;
     }
-    (s >> guard, v >> guard)
+    let (mut quarter, mut f, mut error) = (0u64, [0; N], 13 * N as u64 + 20);
+    let mut first = x.exponent();
+    for digit in x.mantissa().iter_u64_digits() {
+        let (mut carry, _) = multiply_add(digit, window(stored, first + 64 * N as i64), 0, 0);
+        for (k, limb) in f.iter_mut().enumerate() {
+            (carry, *limb) = multiply_add(digit, window(stored, first + 64 * (N - 1 - k) as i64), *limb, carry);
+        }
+        quarter = quarter.wrapping_add(digit.wrapping_mul(window(stored, first - 64))).wrapping_add(carry);
+        first += 64;
+        error += 4;
+    }
+    let reflected = f[N - 1] >> 63 == 1;
+    if reflected {
+        (f, quarter) = (sub(&[0; N], &f).0, quarter.wrapping_add(1));
+    }
+    let (s, v) = sin_versine(add(&f, &mul(&f, &scale(&entry(Table::Constant(Constant::Pi), 0), 2, 0).1)).0);
+    let (cos, below) = sub(&[0; N], &v);
+    let (swapped, second_half) = (quarter & 1 == 1, quarter & 2 == 2);
+    let sin = Fixed { negative: reflected, whole: 0, fraction: s, exponent: 0, error };
+    let cos = Fixed { negative: false, whole: u64::from(!below), fraction: cos, exponent: 0, error };
+    // Each quarter turn takes (sin, cos) to (cos, −sin).
+    let (mut sin, mut cos) = if swapped { (cos, Fixed { negative: !reflected, ..sin }) } else { (sin, cos) };
+    sin.negative ^= second_half ^ x.is_negative();
+    cos.negative ^= second_half;
+    Some((sin, cos))
 }
 
-/// `2^bits` times the angle of the direction `(c, d)`, `c, d ≥ 0`, the larger one 1, and its error in units.
+/// `sin r` and `1 − cos r` within `10N + 14` units, `0 ≤ r ≤ 0.79`.
 ///
-/// The sine and cosine of the guess are within 2 units, so that numerator and denominator (at least 1/2: checked) are within 5, and their
-/// quotient, of magnitude at most 2^−11, within 11.1; the series at the computed quotient adds 3N/2 + 1.
-pub(super) fn direction_fixed(c: &BigInt, d: &BigInt, bits: u64) -> Result<(BigInt, u64), EvalError> {
-    let guess = if d <= c && fixed_top(d, bits) <= -12 {
-        BigInt::zero()
-    } else {
-        let leading = |v: &BigInt| i64::try_from(to_fixed(&Dyadic::new(v.clone(), unit(bits)), 60));
-        let guess = match (leading(c), leading(d)) {
-            (Ok(c), Ok(d)) => angle_guess(c, d),
-            _ => return Err(super::INTERNAL),
-        };
-        to_fixed(&Dyadic::new(guess.into(), -60), bits)
-    };
-    let (numerator, denominator) = if guess.is_zero() {
-        (d.clone(), c.clone())
-    } else {
-        let (sin, cos) = sin_cos_of_guess(&guess, bits);
-        ((d * &cos - c * &sin) >> bits, (c * &cos + d * &sin) >> bits)
-    };
-    if denominator.bits() < bits || fixed_top(&numerator, bits) > -12 {
-        return Err(super::INTERNAL);
+/// `r = a₀ + a₁ + t`, the a tabulated, `t < 2^−16`, `u = t²`: `sin t = t − t u (1/3! − u/5! + …)`, `1 − cos t = u (1/2! − u/4! + …)`, K terms each; what is
+/// left out is at most `u^(K+1)/(2K + 2)! ≤ 2^(−32(K+1) − 4K)`, a unit as `36K + 32 ≥ 64N`. With the square and the products δ ≤ 2N + 2. Then
+/// `sin(a + t) = s + σ − s ν − v σ` and `1 − cos(a + t) = v + ν − v ν + s σ` cost 2N + 2 more: after a₁ (s < 2^−8) `δ ≤ 1.02 (2N + 2) + 2N + 2`,
+/// after a₀ (s + 1 + v ≤ 2) twice that and 2N + 2. No difference is negative: a tabulated sine is 0 or above 2^−17.
+fn sin_versine<const N: usize>(r: [u64; N]) -> ([u64; N], [u64; N]) {
+    let indices = r[N - 1];
+    let mut t = r;
+    t[N - 1] &= u64::MAX >> 16;
+    let u = mul(&t, &t);
+    let terms = (64 * N + 3) / 36;
+    let odd = series(&u, terms, true, |k| entry(Table::InverseFactorial, 2 * k + 3));
+    let even = series(&u, terms, true, |k| entry(Table::InverseFactorial, 2 * k + 2));
+    let (mut sin, mut versine) = (sub(&t, &mul(&t, &mul(&u, &odd))).0, mul(&u, &even));
+    for level in [1, 0] {
+        let j = (indices >> (56 - 8 * level)) as usize & 255;
+        if j != 0 {
+            let (s, v) = (entry(Table::Sin(level), j), entry(Table::Versine(level), j));
+            let next = sub(&sub(&add(&s, &sin).0, &mul(&s, &versine)).0, &mul(&v, &sin)).0;
+            versine = add(&sub(&add(&v, &versine).0, &mul(&v, &versine)).0, &mul(&s, &sin)).0;
+            sin = next;
+        }
     }
-    let u = (numerator << bits) / denominator;
-    let (sum, n) = odd_series(u, bits, true);
-    Ok((guess + sum, 2 * n + 13))
-}
-
-/// `2^bits · (sin, cos)` of a guess in [0, 1.58], within 2 units, by one doubling of the half angle: 2 · 2 (1 + s) + 1 ≤ 8 of the units that are
-/// eight times smaller, and a floor.
-pub(super) fn sin_cos_of_guess(guess: &BigInt, bits: u64) -> (BigInt, BigInt) {
-    let q = bits + 3;
-    let half = guess << 2u32; // guess/2 in units of 2^−q, exactly
-    let (s, v) = sin_cos_fixed(&half, q);
-    let sin: BigInt = (&s * (one_fixed(q) - &v)) >> (q + 2);
-    let cos = one_fixed(bits) - ((&s * &s) >> (q + 2));
-    (sin, cos)
-}
-
-/// About 2^60 times the angle of `(c, d) · 2^−60`, with no claim.
-fn angle_guess(c: i64, d: i64) -> i64 {
-    const ONE: i128 = 1 << 60;
-    const QUARTER_PI: i128 = 905_502_432_259_640_355; // π/4 · 2^60
-    let (c, d) = (i128::from(c), i128::from(d));
-    // atan(d/c) = π/4 + atan((d − c)/(d + c)), and the ratio is in [−1, 1]; once more with ±0.42 brings it near zero.
-    let ratio = ((d - c) * ONE).checked_div(d + c).unwrap_or(0);
-    let (base, u) = if ratio * 100 > 42 * ONE {
-        (2 * QUARTER_PI, ((ratio - ONE) * ONE) / (ratio + ONE))
-    } else if ratio * 100 < -42 * ONE {
-        (0, ((ratio + ONE) * ONE) / (ONE - ratio))
-    } else {
-        (QUARTER_PI, ratio)
-    };
-    let square = (u * u) >> 60;
-    let (mut sum, mut power, mut odd) = (u, u, 1i64);
-    while power.abs() > 1 {
-        power = -((power * square) >> 60);
-        odd += 2;
-        sum += i128::from(i64::try_from(power).unwrap_or(0) / odd);
-    }
-    i64::try_from(base + sum).unwrap_or(0)
+    (sin, versine)
 }
