@@ -17,6 +17,7 @@ mod hyperbolic;
 mod log;
 mod mag;
 mod power;
+mod strip;
 #[cfg(test)]
 mod tests;
 mod trig;
