@@ -123,7 +123,7 @@ impl Scale {
         Scale { bits, planes: (reach / u64::from(bits)) as usize, floor, cut, radius_floor }
     }
 
-    /// Writes the digits of a nonzero number over zeros.
+    /// Writes the digits of a number over zeros.
     fn write(&self, mid: &Dyadic, words: &[u64], digits: &mut [i64]) {
         let below = self.floor - mid.exponent();
         for (digit, d) in digits.iter_mut().zip(0i64..) {
@@ -153,39 +153,42 @@ struct Cells {
 
 impl Cells {
     fn new<'a>(balls: impl ExactSizeIterator<Item = Option<&'a Ball>> + Clone, bits: u32, precision: u64) -> Self {
-        let (mut top, mut least, mut rad) = (None, i64::MAX, Mag::ZERO);
-        // Mantissas of one word with their exponents, which are faster to write.
-        let mut short: Vec<(u64, i64)> = Vec::with_capacity(balls.len());
+        let (mut top, mut least, mut rad) = (i64::MIN, i64::MAX, Mag::ZERO);
+        // Mantissas of one word with their exponents, while there is no other: they are faster to write, and looked up once.
+        let mut short: Vec<(i64, i64)> = Vec::with_capacity(balls.len());
         for ball in balls.clone() {
-            let Some(ball) = ball.filter(|ball| !ball.is_zero()) else {
-                short.push((0, 0));
-                continue;
-            };
-            let (mid, mut words) = (ball.mid(), ball.mid().mantissa().iter_u64_digits());
-            if let (1, Some(word)) = (words.len(), words.next()) {
-                top = top.max(Some(mid.exponent() + 64 - i64::from(word.leading_zeros())));
-                least = least.min(mid.exponent());
-                short.push((word, mid.exponent()));
-            } else if let Some(t) = mid.top() {
-                top = top.max(Some(t));
-                least = least.min(mid.exponent());
+            let mut term = (0, 0);
+            if let Some(ball) = ball {
+                let (mid, mut words) = (ball.mid(), ball.mid().mantissa().iter_u64_digits());
+                let (count, word) = (words.len(), words.next().unwrap_or(0));
+                if count > 0 {
+                    let t = if count == 1 {
+                        Some(mid.exponent() + 64 - i64::from(word.leading_zeros()))
+                    } else {
+                        mid.top()
+                    };
+                    top = top.max(t.unwrap_or(top));
+                    least = least.min(mid.exponent());
+                }
+                if count > 1 || word >> 63 == 1 {
+                    term.0 = i64::MIN;
+                } else {
+                    term = (if mid.is_negative() { -word.cast_signed() } else { word.cast_signed() }, mid.exponent());
+                }
+                if !ball.is_exact() {
+                    rad = rad.max(ball.mag());
+                }
             }
-            rad = rad.max(ball.mag());
+            short.push(term);
         }
-        let scale = Scale::new(top, least, rad, bits, precision);
+        let scale = Scale::new((top > i64::MIN).then_some(top), least, rad, bits, precision);
         let (leading, planes) = (scale.leading(), scale.planes);
         let mut digits = vec![0; planes * (balls.len() + 1)];
-        let all_short = short.len() == balls.len();
         let mut words = Vec::new();
-        for (t, ball) in balls.clone().enumerate().take_while(|_| planes > 0) {
-            let Some(mid) = ball.map(Ball::mid) else { continue };
-            let cell = &mut digits[t * planes..(t + 1) * planes];
-            if let Some(&(word, exponent)) = short.get(t).filter(|_| all_short)
-                && let Ok(shift) = u32::try_from(exponent - leading)
-            {
-                let word = word.checked_shl(shift).unwrap_or(0) as i64; // a digit, for it is below the top
-                cell[planes - 1] = if mid.is_negative() { -word } else { word };
-            } else if !mid.is_zero() {
+        for ((cell, &(term, exponent)), ball) in digits.chunks_exact_mut(planes.max(1)).zip(&short).zip(balls.clone()) {
+            if let (true, Ok(shift)) = (term != i64::MIN, u32::try_from(exponent - leading)) {
+                cell[planes - 1] = term.checked_shl(shift).unwrap_or(0); // a digit, for it is below the top
+            } else if let Some(mid) = ball.map(Ball::mid) {
                 words.clear();
                 words.extend(mid.mantissa().iter_u64_digits());
                 scale.write(mid, &words, cell);
