@@ -21,14 +21,15 @@ use super::strip::{LEFT, Matrix, RIGHT, Strip, TALL, WIDE, multiply, short};
 use super::{Ball, Mag};
 use crate::context::{EvalError, Rows};
 use crate::number::{Direction, Dyadic};
-use num_bigint::{BigInt, Sign};
+use num_bigint::{BigInt, BigUint, Sign};
 use std::ops::Range;
 
 /// Bits of a radius.
 const RADIUS: i64 = 27;
-/// Left rows, and right rows, that are multiplied at a time.
+/// Left rows, and right rows, that are multiplied at a time; fewer right rows when each is used only once.
 const BATCH: usize = 24;
 const BLOCK: usize = 256;
+const FEW: usize = 32;
 /// Words of right rows that are kept written.
 const KEPT: usize = 1 << 23;
 /// Greatest number of words of a pool that is written whole.
@@ -64,24 +65,26 @@ pub(super) fn dots(
     if terms > 1 << 26 {
         return Err(EvalError::Limit { what: "2^26 terms of a real dot product" });
     }
-    let size = left.rows().checked_mul(width).ok_or(EvalError::Limit { what: "the address space for dot products" })?;
-    let mut out = vec![Ball::exact(Dyadic::zero()); size];
+    let count =
+        left.rows().checked_mul(width).ok_or(EvalError::Limit { what: "the address space for dot products" })?;
+    let mut out = vec![Ball::exact(Dyadic::zero()); count];
     let sources = (Source::<LEFT>::new(left, precision), Source::<RIGHT>::new(right, precision));
     let sized = left.pool().iter().any(|ball| !ball.is_exact());
-    let kept = (KEPT / terms.max(1)).max(BLOCK);
+    let once = left.rows() <= BATCH;
+    let (size, kept) = if once { (FEW, FEW) } else { (BLOCK, (KEPT / terms.max(1)).max(BLOCK)) };
     let mut scratch = Scratch::default();
     for first in (0..width).step_by(kept) {
-        let starts = (first..width.min(first + kept)).step_by(BLOCK);
+        let starts = (first..width.min(first + kept)).step_by(size);
         let blocks: Vec<Block<TALL>> =
-            starts.map(|start| sources.1.block(start..width.min(start + BLOCK).min(first + kept), sized)).collect();
+            starts.map(|start| sources.1.block(start..width.min(start + size).min(first + kept), sized)).collect();
         for top in (0..left.rows()).step_by(BATCH) {
             let xs: Block<WIDE> = sources.0.block(top..left.rows().min(top + BATCH), true);
             let mut start = first;
             for ys in &blocks {
                 let products = Products::new(&xs, ys);
-                for (i, x) in (top..).zip(&xs.rows) {
-                    for (j, y) in (start..).zip(&ys.rows) {
-                        let bias = bias.and_then(|bias| bias.get(j));
+                for (j, y) in (start..).zip(&ys.rows) {
+                    let bias = bias.and_then(|bias| bias.get(j));
+                    for (i, x) in (top..).zip(&xs.rows) {
                         let dot = products.ball(x, y, bias, precision, &mut scratch).unwrap_or_else(|| {
                             let products = (0..terms).filter_map(|t| {
                                 let (x, y) = (left.term(i, t)?, right.term(j, t)?);
@@ -369,13 +372,15 @@ impl Products {
         words.clear();
         words.resize((left * x.planes.len() + right * y.planes.len()) / 64 + 3, 0);
         for (p, &(list, row)) in y.planes.iter().enumerate() {
-            let (matrix, mut carry) = (if list { &self.lists } else { &self.digits }, 0);
-            for (d, &(_, column)) in x.planes.iter().enumerate() {
-                let (low, high) = matrix.entry(row, column);
-                add(words, low + carry, left * d + right * p);
-                carry = high;
+            let matrix = if list { &self.lists } else { &self.digits };
+            for (two, d) in x.planes.chunks(2).zip((0..).step_by(2)) {
+                let mut value = 0; // below 2^62 · 2^54
+                for &(_, column) in two.iter().rev() {
+                    let (low, high) = matrix.entry(row, column);
+                    value = (value << LEFT) + i128::from(low) + (i128::from(high) << LEFT);
+                }
+                add(words, value, left * d + right * p);
             }
-            add(words, carry, left * x.planes.len() + right * p);
         }
         // A bias with few bits within the words is added there, so that nothing is rounded twice or allocated.
         let within = |bias: &&Ball| {
@@ -385,7 +390,7 @@ impl Products {
         };
         let merged = bias.and_then(|bias| within(&bias));
         if let Some((word, at)) = merged {
-            add(words, word, at);
+            add(words, word.into(), at);
         }
         let negative = words.last().is_some_and(|word| word >> 63 == 1);
         if negative {
@@ -410,10 +415,16 @@ impl Products {
         } else {
             add(words, 1, drop - 1); // half a unit of the last bit kept
         }
-        digits.clear();
-        digits.extend((drop..=bits).step_by(32).map(|at| window(words, at as i64, 32) as u32));
         let sign = if negative { Sign::Minus } else { Sign::Plus };
-        let mid = Dyadic::new(BigInt::from_slice(sign, digits), floor + drop as i64);
+        let mantissa = if bits < drop + 126 {
+            let word = |at: usize| window(words, (drop + at) as i64, 63);
+            BigUint::from(u128::from(word(0)) | (u128::from(word(63)) << 63))
+        } else {
+            digits.clear();
+            digits.extend((drop..=bits).step_by(32).map(|at| window(words, at as i64, 32) as u32));
+            BigUint::from_slice(digits)
+        };
+        let mid = Dyadic::new(BigInt::from_biguint(sign, mantissa), floor + drop as i64);
         let (mid, extra) = match bias {
             Some(bias) if merged.is_none() => (mid.add_rounded(bias.mid(), precision, Direction::Nearest), bias.mag()),
             _ => ((mid, exact), bias.map_or(Mag::ZERO, Ball::mag)),
@@ -423,14 +434,19 @@ impl Products {
 }
 
 /// Adds `value · 2^at` to an integer in two's complement, the least word first.
-fn add(words: &mut [u64], value: i64, at: usize) {
-    let wide = (i128::from(value) << (at % 64)).cast_unsigned();
-    let (mut part, mut next, mut carry) = (wide as u64, (wide >> 64) as u64, 0);
-    for word in &mut words[at / 64..] {
+fn add(words: &mut [u64], value: i128, at: usize) {
+    let (low, sign) = ((value << (at % 64)).cast_unsigned(), (value >> 127) as u64);
+    let mut parts = [low as u64, (low >> 64) as u64, (value >> 64 >> (64 - at % 64)) as u64].into_iter();
+    let mut carry = 0;
+    for (k, word) in words[at / 64..].iter_mut().enumerate() {
+        let part = parts.next().unwrap_or(sign);
         let (sum, first) = word.overflowing_add(part);
         let (sum, second) = sum.overflowing_add(carry);
         (*word, carry) = (sum, u64::from(first | second));
-        (part, next) = (next, (value >> 63) as u64);
+        // From the fourth word on the sign and the carry are added: nothing when both are 0 or make 2^64.
+        if k > 1 && sign.wrapping_add(carry) == 0 {
+            break;
+        }
     }
 }
 
