@@ -1,9 +1,13 @@
 //! The dot products of the real reading: a 784-512-512-10 perceptron and a 3×3 convolution of 32 channels on 28×28, weights in binary32.
 //! Run with `cargo bench --bench dots`; the figures are for one evaluation of all layers.
+//!
+//! For the scripts of `benches/peers`: `-- --perceptron BITS BATCH RUNS` prints the milliseconds of the products of a whole forward pass, and
+//! `-- --square BITS WIDTH DEPTH RUNS` those of a perceptron of `DEPTH` square layers at batch 16, of this thread's processor time.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark stops at the first surprise")]
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 use std::hint::black_box;
+use std::time::Instant;
 use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, PADDING, Rows};
 
@@ -72,9 +76,62 @@ fn convolution(c: &mut Criterion) {
     }
 }
 
+/// Seconds of processor time of this thread so far, where the system tells them; of any clock elsewhere.
+fn seconds(start: Instant) -> f64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = told.and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
+    nanoseconds.map_or_else(|| start.elapsed().as_secs_f64(), |nanoseconds| nanoseconds * 1e-9)
+}
+
+/// Normally distributed binary32 balls (Box and Muller 1958).
+fn normal(real: &Real, count: usize, spread: f64, seed: u64) -> Vec<Ball> {
+    let mut state = seed;
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    };
+    let mut next = || ((-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos() * spread) as f32;
+    (0..count).map(|_| real.datum(next().to_bits()).unwrap()).collect()
+}
+
+/// Prints the milliseconds of the products of each of several forward passes, relu between the layers, weights He-random.
+fn forward(precision: u64, widths: &[usize], batch: usize, runs: usize) {
+    let (real, clock) = (Real::new(precision), Instant::now());
+    let layers: Vec<_> = widths
+        .windows(2)
+        .map(|w| {
+            (w[0], normal(&real, w[0] * w[1], (2.0 / w[0] as f64).sqrt(), w[1] as u64), normal(&real, w[1], 0.1, 6))
+        })
+        .collect();
+    let (start, zero) = (normal(&real, batch * widths[0], 1.0, 7), real.integer(0).unwrap());
+    for _ in 0..runs {
+        let (mut x, mut spent) = (start.clone(), 0.0);
+        for (fan_in, weight, bias) in &layers {
+            let before = seconds(clock);
+            let rows = (Rows::contiguous(&x, *fan_in), Rows::contiguous(weight, *fan_in));
+            let y = real.dots(&rows.0, &rows.1, Some(bias)).unwrap();
+            spent += seconds(clock) - before;
+            x = y.iter().map(|y| real.max(y, &zero).unwrap()).collect();
+        }
+        println!("{}", spent * 1e3);
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10).measurement_time(std::time::Duration::from_secs(2)).warm_up_time(std::time::Duration::from_millis(300));
     targets = perceptron, convolution
 }
-criterion_main!(benches);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let numbers: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    match (arguments.get(1).map(String::as_str), numbers.as_slice()) {
+        (Some("--perceptron"), &[bits, batch, runs]) => forward(bits as u64, &[784, 512, 512, 10], batch, runs),
+        (Some("--square"), &[bits, width, depth, runs]) => forward(bits as u64, &vec![width; depth + 1], 16, runs),
+        _ => {
+            benches();
+            Criterion::default().configure_from_args().final_summary();
+        }
+    }
+}

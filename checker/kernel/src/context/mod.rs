@@ -115,6 +115,12 @@ impl<'a, V> Rows<'a, V> {
         self.index.is_none()
     }
 
+    /// The terms of a row, where they stand together in the pool.
+    pub fn slice(&self, row: usize) -> Option<&'a [V]> {
+        let at = row.checked_mul(self.terms)?;
+        self.pool.get(at..at.checked_add(self.terms)?).filter(|_| self.is_contiguous())
+    }
+
     /// Position in the pool of one term; `None` is a padded cell, an exact zero.
     pub fn position(&self, row: usize, term: usize) -> Option<usize> {
         let at = row * self.terms + term;

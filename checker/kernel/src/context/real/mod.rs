@@ -17,6 +17,7 @@ mod limbs;
 mod log;
 mod mag;
 mod power;
+mod strip;
 mod tables;
 #[cfg(test)]
 mod tests;
