@@ -9,6 +9,7 @@
 
 mod ball;
 mod constants;
+mod digits;
 mod dots;
 mod erf;
 mod exp;
