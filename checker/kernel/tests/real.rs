@@ -3,7 +3,7 @@
 
 use num_bigint::BigInt;
 use tl_kernel::context::real::{Ball, Real};
-use tl_kernel::context::{Context, EvalError};
+use tl_kernel::context::{Context, EvalError, Rows};
 use tl_kernel::number::Dyadic;
 
 fn parse(text: &str) -> Dyadic {
@@ -99,6 +99,20 @@ fn exact(mantissa: i64, exponent: i64) -> Ball {
 /// A ball around `mid` with a radius of `2^exponent`.
 fn fat(mid: Dyadic, exponent: i64) -> Ball {
     Ball::new(mid, tl_kernel::context::real::Mag::power_of_two(exponent))
+}
+
+#[test]
+fn a_bias_of_minus_two_to_the_63_is_added_like_any_other() {
+    let (left, right) = ([exact(1, -130), exact(1, 300)], [exact(3, 0), exact(5, 0)]);
+    for mantissa in [i64::MIN, i64::MIN + 1, i64::MAX, 1 << 62, -1 << 62, (1 << 62) - 1] {
+        let bias = [exact(mantissa, -150)];
+        let (left, right) = (Rows::contiguous(&left, 1), Rows::contiguous(&right[..1], 1));
+        let sums = Real::new(700).dots(&left, &right, Some(&bias)).unwrap();
+        for (sum, exponent) in sums.iter().zip([-130, 300]) {
+            assert!(sum.is_exact());
+            assert_eq!(*sum.mid(), d(3, exponent).add(bias[0].mid()), "{mantissa} beside 2^{exponent}");
+        }
+    }
 }
 
 #[test]

@@ -386,7 +386,7 @@ impl Products {
         let within = |bias: &&Ball| {
             let at = usize::try_from(bias.mid().exponent().checked_sub(floor)?).ok()?;
             let word = i64::try_from(bias.mid().mantissa()).ok()?;
-            (at / 64 + 2 < words.len() && word.abs() >> 62 == 0).then_some((word, at))
+            (at / 64 + 2 < words.len() && word.unsigned_abs() >> 62 == 0).then_some((word, at))
         };
         let merged = bias.and_then(|bias| within(&bias));
         if let Some((word, at)) = merged {
