@@ -116,6 +116,27 @@ fn a_bias_of_minus_two_to_the_63_is_added_like_any_other() {
 }
 
 #[test]
+fn rows_that_cancel_are_exact_to_the_precision_however_many_meet() {
+    // 2^127 − 2^127 + small terms: what is left lies below the digits that the precision asks for.
+    let small = |k: i64| exact(2 * k * k + 1, -140 + k % 7);
+    let left: Vec<Ball> = (0..30).flat_map(|k| [exact(1, 127), exact(-1, 127), small(k), small(k + 50)]).collect();
+    let right: Vec<Ball> = (0..40).flat_map(|k| [exact(1, 0), exact(1, 0), small(k + 9), small(k)]).collect();
+    let sums = |rows: &[Ball], columns: &[Ball], p| {
+        Real::new(p).dots(&Rows::contiguous(rows, 4), &Rows::contiguous(columns, 4), None).unwrap()
+    };
+    for p in [64, 128, 300, 700] {
+        for (at, sum) in sums(&left, &right, p).iter().enumerate() {
+            let (x, y) = (&left[at / 40 * 4..][..4], &right[at % 40 * 4..][..4]);
+            let products = x.iter().zip(y).map(|(x, y)| x.mid().mul(y.mid()));
+            let whole = products.fold(Dyadic::zero(), |total, product| total.add(&product));
+            assert!(sum.contains(&whole), "{at} at {p} bits: {sum:?}");
+            assert!(sum.rad() <= whole.abs().scaled(2 - p as i64), "{at} at {p} bits: {sum:?}");
+            assert_eq!(sum.mid(), sums(x, y, p)[0].mid(), "{at} at {p} bits");
+        }
+    }
+}
+
+#[test]
 fn rational_values_at_rational_points_are_exact() {
     let real = Real::new(64);
     type Parts = (i64, i64);
