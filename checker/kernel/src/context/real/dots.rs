@@ -12,7 +12,7 @@
 #![expect(clippy::as_conversions, reason = "counts of bits and of planes, and words cut from wider ones")]
 
 use super::digits::{Block, Row, Source, window};
-use super::strip::{LEFT, Matrix, RIGHT, TALL, WIDE, multiply, short};
+use super::strip::{LEFT, Matrix, RIGHT, TALL, WIDE, multiply, multiply_lists};
 use super::{Ball, Mag};
 use crate::context::{EvalError, Rows};
 use crate::number::{Direction, Dyadic};
@@ -125,22 +125,9 @@ struct Scratch {
 
 impl Products {
     fn new(left: &Block<WIDE>, right: &Block<TALL>) -> Self {
-        let digits = multiply(&right.digits, &left.digits);
-        let mut lists = Matrix::zero(right.lists.len(), digits.width);
-        for (row, list) in right.lists.iter().enumerate() {
-            for &(t, digit) in list {
-                for (tile, cells) in left.digits.tiles.chunks_exact(left.digits.terms.max(1)).enumerate() {
-                    let products = cells[t].map(|cell| short(cell).wrapping_mul(short(digit)));
-                    lists.add(row * lists.width + tile * WIDE, &products);
-                }
-            }
-        }
-        let sized = multiply(&right.sizes, &left.radii);
-        Products {
-            digits,
-            lists,
-            radii: [sized, multiply(&right.radii, &left.sizes), multiply(&right.radii, &left.radii)],
-        }
+        let lists = multiply_lists(&right.lists, &left.digits);
+        let radii = [(&right.sizes, &left.radii), (&right.radii, &left.sizes), (&right.radii, &left.radii)];
+        Products { digits: multiply(&right.digits, &left.digits), lists, radii: radii.map(|(a, b)| multiply(a, b)) }
     }
 
     /// The dot product of a left and a right row; `None` when cutting off would cost more than the radii and the precision explain.
@@ -224,18 +211,19 @@ impl Products {
     }
 }
 
-/// Adds `value · 2^at` to an integer in two's complement, the least word first.
+/// Adds `value · 2^at` to an integer in two's complement, the least word first; it has two words more from there.
 fn add(words: &mut [u64], value: i128, at: usize) {
-    let (low, sign) = ((value << (at % 64)).cast_unsigned(), (value >> 127) as u64);
-    let mut parts = [low as u64, (low >> 64) as u64, (value >> 64 >> (64 - at % 64)) as u64].into_iter();
-    let mut carry = 0;
-    for (k, word) in words[at / 64..].iter_mut().enumerate() {
-        let part = parts.next().unwrap_or(sign);
+    let (i, low) = (at / 64, (value << (at % 64)).cast_unsigned());
+    let two = u128::from(words[i]) | (u128::from(words[i + 1]) << 64);
+    let (two, mut carry) = two.overflowing_add(low);
+    (words[i], words[i + 1]) = (two as u64, (two >> 64) as u64);
+    let mut part = (value >> 64 >> (64 - at % 64)) as u64;
+    for word in &mut words[i + 2..] {
         let (sum, first) = word.overflowing_add(part);
-        let (sum, second) = sum.overflowing_add(carry);
-        (*word, carry) = (sum, u64::from(first | second));
-        // From the fourth word on the sign and the carry are added: nothing when both are 0 or make 2^64.
-        if k > 1 && sign.wrapping_add(carry) == 0 {
+        let (sum, second) = sum.overflowing_add(carry.into());
+        (*word, carry, part) = (sum, first | second, (value >> 127) as u64);
+        // The sign and the carry are left to add: nothing when both are 0 or make 2^64.
+        if part.wrapping_add(carry.into()) == 0 {
             break;
         }
     }
