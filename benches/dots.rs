@@ -94,27 +94,36 @@ fn normal(real: &Real, count: usize, spread: f64, seed: u64) -> Vec<Ball> {
     (0..count).map(|_| real.datum(next().to_bits()).unwrap()).collect()
 }
 
-/// Prints the milliseconds of the products of each of several forward passes, relu between the layers, weights He-random.
+/// Prints the milliseconds of the products of a forward pass, relu between the layers, weights He-random: one mean of at least 0.2 s a run, for
+/// the system counts processor time in slices of some milliseconds.
 fn forward(precision: u64, widths: &[usize], batch: usize, runs: usize) {
     let (real, clock) = (Real::new(precision), Instant::now());
-    let layers: Vec<_> = widths
-        .windows(2)
-        .map(|w| {
-            (w[0], normal(&real, w[0] * w[1], (2.0 / w[0] as f64).sqrt(), w[1] as u64), normal(&real, w[1], 0.1, 6))
-        })
-        .collect();
-    let (start, zero) = (normal(&real, batch * widths[0], 1.0, 7), real.integer(0).unwrap());
-    for _ in 0..runs {
-        let (mut x, mut spent) = (start.clone(), 0.0);
-        for (fan_in, weight, bias) in &layers {
-            let before = seconds(clock);
-            let rows = (Rows::contiguous(&x, *fan_in), Rows::contiguous(weight, *fan_in));
-            let y = real.dots(&rows.0, &rows.1, Some(bias)).unwrap();
-            spent += seconds(clock) - before;
-            x = y.iter().map(|y| real.max(y, &zero).unwrap()).collect();
-        }
-        println!("{}", spent * 1e3);
+    let zero = real.integer(0).unwrap();
+    let mut x = normal(&real, batch * widths[0], 1.0, 7);
+    let mut layers = Vec::new();
+    for w in widths.windows(2) {
+        let weight = normal(&real, w[0] * w[1], (2.0 / w[0] as f64).sqrt(), w[1] as u64);
+        let layer = (w[0], x, weight, normal(&real, w[1], 0.1, 6));
+        x = product(&real, &layer).iter().map(|y| real.max(y, &zero).unwrap()).collect();
+        layers.push(layer);
     }
+    for _ in 0..runs {
+        let (before, start, mut passes) = (seconds(clock), Instant::now(), 0.0);
+        while start.elapsed().as_secs_f64() < 0.2 {
+            for layer in &layers {
+                black_box(product(&real, layer));
+            }
+            passes += 1.0;
+        }
+        println!("{}", (seconds(clock) - before) * 1e3 / passes);
+    }
+}
+
+/// The terms of each row, the input, the weight and the bias of a layer.
+type Layer = (usize, Vec<Ball>, Vec<Ball>, Vec<Ball>);
+
+fn product(real: &Real, (fan_in, x, weight, bias): &Layer) -> Vec<Ball> {
+    real.dots(&Rows::contiguous(x, *fan_in), &Rows::contiguous(weight, *fan_in), Some(bias)).unwrap()
 }
 
 criterion_group! {

@@ -229,6 +229,27 @@ def write(corpus):
     )
     c.add("cancellation", "over the reals 10^8 + 1 - 10^8 is 1, whatever binary32 makes of it", CANCELLATION)
     c.add(
+        "bias_of_63_bits",
+        "a bias whose exact mantissa is -2^63, the product of -1, 1 and the subnormal 2^-132, beside a weight of 2^-140",
+        forward(
+            graph(
+                [
+                    source("input", "x", [1]),
+                    source("const", "weight", [1, 1]),
+                    source("const", "tiny", [1]),
+                    node("neg", [0], [1]),
+                    node("mul", [0, 3], [1]),
+                    node("mul", [4, 2], [1]),
+                    node("linear", [0, 1, 5], [1]),
+                ],
+                y=6,
+            ),
+            [{"x": tensor([1], [1])}],
+            [{"y": tensor([1], ["x8001fe00"])}],
+            parameters={"weight": tensor([1, 1], ["x00000200"]), "tiny": tensor([1], ["x00020000"])},
+        ),
+    )
+    c.add(
         "no_overflow_over_the_reals",
         "x*x/x at x = 2^127 is x: over the reals nothing overflows on the way",
         forward(

@@ -3,7 +3,7 @@
 
 use num_bigint::BigInt;
 use tl_kernel::context::real::{Ball, Real};
-use tl_kernel::context::{Context, EvalError};
+use tl_kernel::context::{Context, EvalError, Rows};
 use tl_kernel::number::Dyadic;
 
 fn parse(text: &str) -> Dyadic {
@@ -99,6 +99,41 @@ fn exact(mantissa: i64, exponent: i64) -> Ball {
 /// A ball around `mid` with a radius of `2^exponent`.
 fn fat(mid: Dyadic, exponent: i64) -> Ball {
     Ball::new(mid, tl_kernel::context::real::Mag::power_of_two(exponent))
+}
+
+#[test]
+fn a_bias_of_minus_two_to_the_63_is_added_like_any_other() {
+    let (left, right) = ([exact(1, -130), exact(1, 300)], [exact(3, 0), exact(5, 0)]);
+    for mantissa in [i64::MIN, i64::MIN + 1, i64::MAX, 1 << 62, -1 << 62, (1 << 62) - 1] {
+        let bias = [exact(mantissa, -150)];
+        let (left, right) = (Rows::contiguous(&left, 1), Rows::contiguous(&right[..1], 1));
+        let sums = Real::new(700).dots(&left, &right, Some(&bias)).unwrap();
+        for (sum, exponent) in sums.iter().zip([-130, 300]) {
+            assert!(sum.is_exact());
+            assert_eq!(*sum.mid(), d(3, exponent).add(bias[0].mid()), "{mantissa} beside 2^{exponent}");
+        }
+    }
+}
+
+#[test]
+fn rows_that_cancel_are_exact_to_the_precision_however_many_meet() {
+    // 2^127 − 2^127 + small terms: what is left lies below the digits that the precision asks for.
+    let small = |k: i64| exact(2 * k * k + 1, -140 + k % 7);
+    let left: Vec<Ball> = (0..30).flat_map(|k| [exact(1, 127), exact(-1, 127), small(k), small(k + 50)]).collect();
+    let right: Vec<Ball> = (0..40).flat_map(|k| [exact(1, 0), exact(1, 0), small(k + 9), small(k)]).collect();
+    let sums = |rows: &[Ball], columns: &[Ball], p| {
+        Real::new(p).dots(&Rows::contiguous(rows, 4), &Rows::contiguous(columns, 4), None).unwrap()
+    };
+    for p in [64, 128, 300, 700] {
+        for (at, sum) in sums(&left, &right, p).iter().enumerate() {
+            let (x, y) = (&left[at / 40 * 4..][..4], &right[at % 40 * 4..][..4]);
+            let products = x.iter().zip(y).map(|(x, y)| x.mid().mul(y.mid()));
+            let whole = products.fold(Dyadic::zero(), |total, product| total.add(&product));
+            assert!(sum.contains(&whole), "{at} at {p} bits: {sum:?}");
+            assert!(sum.rad() <= whole.abs().scaled(2 - p as i64), "{at} at {p} bits: {sum:?}");
+            assert_eq!(sum.mid(), sums(x, y, p)[0].mid(), "{at} at {p} bits");
+        }
+    }
 }
 
 #[test]

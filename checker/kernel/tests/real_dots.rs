@@ -168,16 +168,17 @@ fn convolutions_with_padding_stride_dilation_and_groups_enclose_the_exact_ones()
         let word = |_| (random.below(1 << 32) as u32 & 0x807f_ffff) | ((100 + random.below(40) as u32) << 23);
         (0..count).map(word).collect()
     };
-    // Extents, channels, outputs, groups, kernel, stride, dilation, padding before and after.
-    let cases: [(&[usize], usize, usize, usize, usize, usize, usize, usize, usize); 6] = [
-        (&[40], 3, 5, 1, 3, 1, 1, 1, 1),
-        (&[9, 8], 4, 6, 2, 3, 2, 1, 1, 0),
-        (&[7, 9], 6, 6, 6, 2, 1, 3, 2, 2),
-        (&[6, 6], 2, 3, 1, 1, 2, 1, 0, 0),
-        (&[4, 5, 3], 2, 2, 1, 3, 1, 1, 2, 1),
-        (&[12, 12], 8, 30, 1, 3, 1, 2, 3, 1),
+    // Extents; channels, outputs, groups; kernel, stride, dilation; padding before and after.
+    type Case = (&'static [usize], [usize; 3], [usize; 3], [usize; 2]);
+    let cases: [Case; 6] = [
+        (&[40], [3, 5, 1], [3, 1, 1], [1, 1]),
+        (&[9, 8], [4, 6, 2], [3, 2, 1], [1, 0]),
+        (&[7, 9], [6, 6, 6], [2, 1, 3], [2, 2]),
+        (&[6, 6], [2, 3, 1], [1, 2, 1], [0, 0]),
+        (&[4, 5, 3], [2, 2, 1], [3, 1, 1], [2, 1]),
+        (&[12, 12], [8, 30, 1], [3, 1, 2], [3, 1]),
     ];
-    for (extents, channels, outputs, groups, kernel, stride, dilation, before, after) in cases {
+    for (extents, [channels, outputs, groups], [kernel, stride, dilation], [before, after]) in cases {
         let axes = extents.len();
         let list = |value: usize| format!("{:?}", vec![value; axes]);
         let op = format!(

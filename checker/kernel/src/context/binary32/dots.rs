@@ -24,6 +24,8 @@ use std::array;
 const LANES: usize = 16;
 /// As many right rows or fewer are faster one by one.
 const FEW: usize = 4;
+/// Longer rows are formed one by one: in lockstep a schedule may keep 256 bytes for each of their terms.
+const LONG: usize = 1 << 20;
 
 /// Exponent of the unit of a subnormal word, 38 places above the unit of a significand.
 const LEAST: i64 = -149 - 38;
@@ -160,7 +162,7 @@ pub(super) fn dots(
     let mut out = vec![0; left.rows() * width];
     for start in (0..width).step_by(LANES) {
         let lanes = start..width.min(start + LANES);
-        let lockstep = nearest && lanes.len() > FEW;
+        let lockstep = nearest && lanes.len() > FEW && n <= LONG;
         // Lanes beyond the rows repeat the last row.
         let across = |words: &[u32], step, at| array::from_fn(|k| words[(start + k).min(width - 1) * step + at]);
         let factors = |t| Factors::new(across(&rights, n, t));

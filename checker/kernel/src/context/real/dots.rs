@@ -12,7 +12,7 @@
 #![expect(clippy::as_conversions, reason = "counts of bits and of planes, and words cut from wider ones")]
 
 use super::digits::{Block, Row, Source, window};
-use super::strip::{LEFT, Matrix, RIGHT, TALL, WIDE, multiply, short};
+use super::strip::{LEFT, Matrix, RIGHT, TALL, WIDE, multiply, multiply_lists};
 use super::{Ball, Mag};
 use crate::context::{EvalError, Rows};
 use crate::number::{Direction, Dyadic};
@@ -25,6 +25,8 @@ const FEW: usize = 32;
 /// Words of right rows that are kept written, and of left rows, unless one row has more.
 const KEPT: usize = 1 << 25;
 const BESIDE: usize = 1 << 24;
+/// Bits below the greatest term to which rows are written where the precision is not enough: all of any binary32 numbers.
+const REACH: u64 = 320;
 
 /// `Σ terms`, rounded once. Bits more than `4 precision + 256` places below the greatest term are cut off, and their weight is in the radius.
 pub(super) fn sum(terms: impl Iterator<Item = Ball>, precision: u64) -> Ball {
@@ -59,7 +61,8 @@ pub(super) fn dots(
     let count =
         left.rows().checked_mul(width).ok_or(EvalError::Limit { what: "the address space for dot products" })?;
     let mut out = vec![Ball::exact(Dyadic::zero()); count];
-    let sources = (Source::<LEFT>::new(left, precision), Source::<RIGHT>::new(right, precision));
+    let sources = |reach| (Source::<LEFT>::new(left, reach), Source::<RIGHT>::new(right, reach));
+    let (coarse, mut fine) = (sources(precision), None);
     let sized = left.pool().iter().any(|ball| !ball.is_exact());
     // Digits, and a word each for sizes and radii.
     let words = terms.max(1) * (precision.div_ceil(LEFT.into()) as usize + 3);
@@ -70,24 +73,33 @@ pub(super) fn dots(
     for first in (0..width).step_by(kept) {
         let starts = (first..width.min(first + kept)).step_by(size);
         let blocks: Vec<Block<TALL>> =
-            starts.map(|start| sources.1.block(start..width.min(start + size).min(first + kept), sized)).collect();
+            starts.map(|start| coarse.1.block(start..width.min(start + size).min(first + kept), sized)).collect();
         for top in (0..left.rows()).step_by(batch) {
-            let xs: Block<WIDE> = sources.0.block(top..left.rows().min(top + batch), true);
+            let xs: Block<WIDE> = coarse.0.block(top..left.rows().min(top + batch), true);
             let mut start = first;
             for ys in &blocks {
-                let products = Products::new(&xs, ys);
-                for (j, y) in (start..).zip(&ys.rows) {
-                    let bias = bias.and_then(|bias| bias.get(j));
-                    for (i, x) in (top..).zip(&xs.rows) {
-                        let dot = products.ball(x, y, bias, precision, &mut scratch).unwrap_or_else(|| {
-                            let products = (0..terms).filter_map(|t| {
-                                let (x, y) = (left.term(i, t)?, right.term(j, t)?);
-                                Some(Ball::new(x.mid().mul(y.mid()), x.product_radius(y)))
-                            });
-                            sum(products.chain(bias.cloned()), precision)
-                        });
-                        out[i * width + j] = dot;
-                    }
+                let (across, down) = (start..start + ys.rows.len(), top..top + xs.rows.len());
+                let mut open: Vec<_> = across.clone().flat_map(|j| down.clone().map(move |i| (i, j))).collect();
+                let mut decide = |xs: &Block<WIDE>, ys: &Block<TALL>| {
+                    let products = Products::new(xs, ys);
+                    open.retain(|&(i, j)| {
+                        let (x, y, bias) = (&xs.rows[i - top], &ys.rows[j - start], bias.and_then(|bias| bias.get(j)));
+                        let dot = products.ball(x, y, bias, precision, &mut scratch);
+                        dot.map(|dot| out[i * width + j] = dot).is_none()
+                    });
+                    open.len()
+                };
+                // Where much is left open, all rows are written anew, with longer digits, in less time than it takes to add up the terms.
+                if decide(&xs, ys) > across.len() + down.len() && precision < REACH {
+                    let fine = fine.get_or_insert_with(|| sources(REACH));
+                    decide(&fine.0.block(down, true), &fine.1.block(across, sized));
+                }
+                for (i, j) in open {
+                    let products = (0..terms).filter_map(|t| {
+                        let (x, y) = (left.term(i, t)?, right.term(j, t)?);
+                        Some(Ball::new(x.mid().mul(y.mid()), x.product_radius(y)))
+                    });
+                    out[i * width + j] = sum(products.chain(bias.and_then(|bias| bias.get(j)).cloned()), precision);
                 }
                 start += ys.rows.len();
             }
@@ -113,22 +125,9 @@ struct Scratch {
 
 impl Products {
     fn new(left: &Block<WIDE>, right: &Block<TALL>) -> Self {
-        let digits = multiply(&right.digits, &left.digits);
-        let mut lists = Matrix::zero(right.lists.len(), digits.width);
-        for (row, list) in right.lists.iter().enumerate() {
-            for &(t, digit) in list {
-                for (tile, cells) in left.digits.tiles.chunks_exact(left.digits.terms.max(1)).enumerate() {
-                    let products = cells[t].map(|cell| short(cell).wrapping_mul(short(digit)));
-                    lists.add(row * lists.width + tile * WIDE, &products);
-                }
-            }
-        }
-        let sized = multiply(&right.sizes, &left.radii);
-        Products {
-            digits,
-            lists,
-            radii: [sized, multiply(&right.radii, &left.sizes), multiply(&right.radii, &left.radii)],
-        }
+        let lists = multiply_lists(&right.lists, &left.digits);
+        let radii = [(&right.sizes, &left.radii), (&right.radii, &left.sizes), (&right.radii, &left.radii)];
+        Products { digits: multiply(&right.digits, &left.digits), lists, radii: radii.map(|(a, b)| multiply(a, b)) }
     }
 
     /// The dot product of a left and a right row; `None` when cutting off would cost more than the radii and the precision explain.
@@ -212,18 +211,19 @@ impl Products {
     }
 }
 
-/// Adds `value · 2^at` to an integer in two's complement, the least word first.
+/// Adds `value · 2^at` to an integer in two's complement, the least word first; it has two words more from there.
 fn add(words: &mut [u64], value: i128, at: usize) {
-    let (low, sign) = ((value << (at % 64)).cast_unsigned(), (value >> 127) as u64);
-    let mut parts = [low as u64, (low >> 64) as u64, (value >> 64 >> (64 - at % 64)) as u64].into_iter();
-    let mut carry = 0;
-    for (k, word) in words[at / 64..].iter_mut().enumerate() {
-        let part = parts.next().unwrap_or(sign);
+    let (i, low) = (at / 64, (value << (at % 64)).cast_unsigned());
+    let two = u128::from(words[i]) | (u128::from(words[i + 1]) << 64);
+    let (two, mut carry) = two.overflowing_add(low);
+    (words[i], words[i + 1]) = (two as u64, (two >> 64) as u64);
+    let mut part = (value >> 64 >> (64 - at % 64)) as u64;
+    for word in &mut words[i + 2..] {
         let (sum, first) = word.overflowing_add(part);
-        let (sum, second) = sum.overflowing_add(carry);
-        (*word, carry) = (sum, u64::from(first | second));
-        // From the fourth word on the sign and the carry are added: nothing when both are 0 or make 2^64.
-        if k > 1 && sign.wrapping_add(carry) == 0 {
+        let (sum, second) = sum.overflowing_add(carry.into());
+        (*word, carry, part) = (sum, first | second, (value >> 127) as u64);
+        // The sign and the carry are left to add: nothing when both are 0 or make 2^64.
+        if part.wrapping_add(carry.into()) == 0 {
             break;
         }
     }
