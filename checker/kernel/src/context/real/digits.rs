@@ -70,6 +70,8 @@ impl Scale {
 struct Cells {
     scale: Scale,
     digits: Vec<i64>,
+    /// The balls that have more than the leading digit, and perhaps others.
+    long: Vec<usize>,
     /// Empty when every radius is zero.
     radii: Vec<i64>,
 }
@@ -103,11 +105,13 @@ impl Cells {
         let scale = Scale::new((top > i64::MIN).then_some(top), least, rad, bits, precision);
         let (leading, planes) = (scale.leading(), scale.planes);
         let mut digits = vec![0; planes * (balls.len() + 1)];
-        let mut words = Vec::new();
-        for ((cell, &(term, exponent)), ball) in digits.chunks_exact_mut(planes.max(1)).zip(&short).zip(balls.clone()) {
+        let (mut words, mut long) = (Vec::new(), Vec::new());
+        let cells = digits.chunks_exact_mut(planes.max(1)).zip(&short);
+        for ((t, (cell, &(term, exponent))), ball) in cells.enumerate().zip(balls.clone()) {
             if let (true, Ok(shift)) = (term != LONG, u32::try_from(exponent - leading)) {
                 cell[planes - 1] = term.checked_shl(shift).unwrap_or(0); // a digit, for it is below the top
             } else if let Some(mid) = ball.map(Ball::mid) {
+                long.push(t);
                 words.clear();
                 words.extend(mid.mantissa().iter_u64_digits());
                 scale.write(mid, &words, cell);
@@ -118,7 +122,7 @@ impl Cells {
             radii.extend(balls.map(|ball| ball.map_or(0, |ball| ball.mag().units(floor).cast_signed())));
             radii.push(0);
         }
-        Cells { scale, digits, radii }
+        Cells { scale, digits, long, radii }
     }
 
     fn digits(&self, at: usize) -> &[i64] {
@@ -153,7 +157,11 @@ impl<'a, const BITS: u32> Source<'a, BITS> {
     pub(super) fn new(rows: &'a Rows<'a, Ball>, precision: u64) -> Self {
         let balls = rows.pool();
         let words = precision.div_ceil(BITS.into()).saturating_add(3).saturating_mul(balls.len() as u64);
-        let gathered = !rows.is_contiguous() && rows.rows().saturating_mul(rows.terms()) > balls.len() && words <= POOL;
+        // Right rows hardly ever overlap, and their lists count on cells of their own.
+        let gathered = BITS == LEFT
+            && !rows.is_contiguous()
+            && rows.rows().saturating_mul(rows.terms()) > balls.len()
+            && words <= POOL;
         Source { rows, pool: gathered.then(|| Cells::new(balls.iter().map(Some), BITS, precision)), precision }
     }
 
@@ -210,8 +218,8 @@ impl<const N: usize> Block<N> {
             let digits = (0..terms).map(|t| cells.digits[cell(t) + d]);
             // Of a right row, digits that are not the leading ones make a list while they are a sixteenth of the terms: it costs less than a row.
             if N == TALL && d + 1 < count {
-                let list = digits.clone().enumerate().filter(|&(_, digit)| digit != 0).take(terms / 16 + 1);
-                let list: Vec<(usize, i64)> = list.collect();
+                let all = cells.long.iter().map(|&t| (t, cells.digits[t * count + d]));
+                let list: Vec<(usize, i64)> = all.filter(|&(_, digit)| digit != 0).take(terms / 16 + 1).collect();
                 if list.len() <= terms / 16 {
                     planes.push((true, self.lists.len()));
                     self.lists.push(list);
