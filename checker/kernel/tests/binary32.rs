@@ -87,6 +87,29 @@ fn rational_and_dyadic_numbers_round_to_the_neighbour_that_the_mode_names() {
 }
 
 #[test]
+fn what_lies_far_below_a_tie_decides_it() {
+    // 1 + 2^-24 is the tie of 1 and its successor
+    let tie = (1u128 << 24) + 1;
+    for (numerator, denominator, expected, flags) in [
+        (1, 1u128, ONE, Flags::NONE),
+        (tie, 1 << 24, ONE, Flags::INEXACT),
+        // 1/(3 · 2^80) above it: only the remainder of the division tells
+        ((tie << 56) * 3 + 1, 3 << 80, ONE + 1, Flags::INEXACT),
+        // 4/(3 · 2^63) above it: the last of 64 bits is one, and there is a remainder
+        ((tie << 39) * 3 + 4, 3 << 63, ONE + 1, Flags::INEXACT),
+        // 2^-63 + 2^-71 above it: the last of 64 bits is one, and there are bits below
+        ((((tie << 39) + 1) << 8) + 1, 1 << 71, ONE + 1, Flags::INEXACT),
+    ] {
+        let exact = Exact::parse(&format!("{numerator}/{denominator}")).expect("a fraction");
+        assert_eq!(round_exact(&exact, RoundingMode::NearestEven), (expected, flags), "{numerator}/{denominator}");
+        if denominator.is_power_of_two() {
+            let dyadic = Dyadic::new(BigInt::from(numerator), -i64::from(denominator.ilog2()));
+            assert_eq!(round_dyadic(&dyadic, RoundingMode::NearestEven), (expected, flags), "{dyadic:?}");
+        }
+    }
+}
+
+#[test]
 fn nan_results_follow_their_policy() {
     let (first, second, default) = (0x7fa1_2345, 0xffc0_0042, 0xffc0_0000);
     let x86 = Environment { rounding: RoundingMode::NearestEven, nan: NanPolicy::PropagateX86 };
@@ -121,13 +144,29 @@ fn extrema_order_zeros_and_treat_nan_by_their_names() {
             }
         }
     }
-    assert_eq!(maximum(NAN, ONE, env), (NAN, Flags::NONE));
+    assert_eq!(maximum(ONE, MINUS | NAN, env), (NAN, Flags::NONE));
+    assert_eq!(maximum(SNAN, ONE, env), (NAN, Flags::INVALID));
     assert_eq!(minimum(ONE, SNAN, env), (NAN, Flags::INVALID));
     assert_eq!(maximum_number(NAN, ONE, env), (ONE, Flags::NONE));
     assert_eq!(minimum_number(ONE, SNAN, env), (ONE, Flags::INVALID));
     assert_eq!(minimum_number(NAN, SNAN, env), (NAN, Flags::INVALID));
     assert_eq!(compare(NAN, ONE, Comparison::Quiet), (None, Flags::NONE));
     assert_eq!(compare(NAN, ONE, Comparison::Signaling), (None, Flags::INVALID));
+}
+
+#[test]
+fn a_remainder_at_a_tie_is_of_the_even_quotient() {
+    let (half, minus_half) = (0x3f00_0000, 0xbf00_0000);
+    for (x, expected) in [
+        (0x3f00_0000, half),       // 0.5
+        (0x3fc0_0000, minus_half), // 1.5
+        (0x4020_0000, half),       // 2.5
+        (0x4060_0000, minus_half), // 3.5
+        (0x4aff_ffff, minus_half), // 2^23 − 0.5
+    ] {
+        assert_eq!(rem(x, ONE, Environment::default()), (expected, Flags::NONE), "{x:08x}");
+        assert_eq!(rem(x | MINUS, ONE, Environment::default()), (expected ^ MINUS, Flags::NONE), "-{x:08x}");
+    }
 }
 
 #[test]
@@ -191,6 +230,8 @@ fn the_reading_rounds_constants_once_and_adds_in_its_schedule() {
         let reading = Binary32::new(Environment::default(), schedule);
         assert_eq!(reading.dots(&x, &y, Some(&[0x4b80_0000])), Ok(vec![expected]));
     }
+    // neither sign operation reads its operand
+    assert_eq!((left.abs(&(MINUS | SNAN)), left.abs(&ONE), left.neg(&SNAN)), (Ok(SNAN), Ok(ONE), Ok(MINUS | SNAN)));
     // arithmetic never fails
     assert_eq!(left.div(&ONE, &0), Ok(INF));
     assert_eq!(left.log(&(MINUS | ONE)), Ok(NAN));

@@ -12,6 +12,9 @@ const MINUS: u32 = 0x8000_0000;
 const INFINITY: u32 = 0x7f80_0000;
 /// 1 + 2^-12: its square 1 + 2^-11 + 2^-24 is a tie.
 const TIE: u32 = 0x3f80_0800;
+/// Two factors: their product is 2^-24 and a little more than 2^-60.
+const FACTOR: u32 = 0x3f80_2b1c;
+const COFACTOR: u32 = 0x337f_a9e5;
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 fn random(state: &mut u64) -> u64 {
@@ -111,6 +114,8 @@ fn carries_cancellation_and_thresholds_are_those_of_words() {
         (Order::Sequential, vec![0x0d80_0000, TIE], 0x3f80_1001),
         (Order::Sequential, vec![0x8d80_0000, TIE], 0x3f80_1000),
         (Order::Sequential, vec![0, TIE], 0x3f80_1000),
+        // above a tie by the last place of a sum, and by what is cut off below it
+        (Order::Sequential, vec![ONE, FACTOR], 0x3f80_0001),
         // 0 · ∞ is not forgotten
         (Order::Sequential, vec![INFINITY, ONE], 0x7fc0_0000),
         (Order::Sequential, vec![ONE, MINUS | ONE, INFINITY, ONE], 0x7fc0_0000),
@@ -120,6 +125,7 @@ fn carries_cancellation_and_thresholds_are_those_of_words() {
     ] {
         let left = |&x: &u32| match x {
             TIE => TIE,
+            FACTOR => COFACTOR,
             INFINITY => 0,
             _ => ONE,
         };
@@ -127,4 +133,15 @@ fn carries_cancellation_and_thresholds_are_those_of_words() {
         let rows: Vec<u32> = (0..16).flat_map(|_| row.clone()).collect();
         assert_eq!(together(&fused(order), &left, &rows, None), [expected; 16], "{row:x?}");
     }
+}
+
+#[test]
+fn every_left_row_meets_every_right_row() {
+    let (mut state, n) = (0x5eed_0000_0000_0d08, 5);
+    let mut words = |rows: usize| -> Vec<u32> { (0..rows * n).map(|_| word(&mut state, 124, 4, 1000)).collect() };
+    let (left, right) = (words(3), words(18));
+    let reading = Binary32::default();
+    let all = reading.dots(&Rows::contiguous(&left, n), &Rows::contiguous(&right, n), None);
+    let alone = left.chunks(n).flat_map(|row| together(&reading, row, &right, None)).collect();
+    assert_eq!(all, Ok(alone));
 }
