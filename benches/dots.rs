@@ -2,7 +2,7 @@
 //! Run with `cargo bench --bench dots`; the figures are for one evaluation of all layers.
 //!
 //! For the scripts of `benches/peers`: `-- --perceptron BITS BATCH RUNS` prints the milliseconds of the products of a whole forward pass, and
-//! `-- --square BITS WIDTH DEPTH RUNS` those of a perceptron of `DEPTH` square layers at batch 16, of this thread's processor time.
+//! `-- --square BITS WIDTH DEPTH RUNS` those of a perceptron of `DEPTH` square layers at batch 128, of this thread's processor time.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark stops at the first surprise")]
 
 use criterion::{Criterion, criterion_group};
@@ -137,7 +137,7 @@ fn main() {
     let numbers: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     match (arguments.get(1).map(String::as_str), numbers.as_slice()) {
         (Some("--perceptron"), &[bits, batch, runs]) => forward(bits as u64, &[784, 512, 512, 10], batch, runs),
-        (Some("--square"), &[bits, width, depth, runs]) => forward(bits as u64, &vec![width; depth + 1], 16, runs),
+        (Some("--square"), &[bits, width, depth, runs]) => forward(bits as u64, &vec![width; depth + 1], 128, runs),
         _ => {
             benches();
             Criterion::default().configure_from_args().final_summary();
