@@ -60,6 +60,10 @@ impl Rule for Tolerance {
             model_in_words(certificate)
         )
     }
+
+    fn states(&self) -> Option<Vec<(&'static str, Exact)>> {
+        Some(vec![("abs", self.slack.times(&self.abs)), ("rel", self.slack.times(&self.rel))])
+    }
 }
 
 impl Tolerance {

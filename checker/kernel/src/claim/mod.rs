@@ -17,8 +17,8 @@ use crate::diagnostic::{Code, Diagnostic, Outcome};
 use crate::ir::evaluate::{Located, Named};
 use crate::ir::{CheckedGraph, Tensor};
 use crate::limits::Limits;
-use crate::number::Dyadic;
 use crate::number::decimal::decimal;
+use crate::number::{Dyadic, Exact};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -40,6 +40,11 @@ trait Rule: fmt::Debug + Send + Sync {
 
     /// The claim in words.
     fn sentence(&self, certificate: &Certificate) -> String;
+
+    /// The exact figures that the claim states, by name, as a policy compares them; `None` when no policy can speak of this kind.
+    fn states(&self) -> Option<Vec<(&'static str, Exact)>> {
+        None
+    }
 }
 
 /// A kind of claim.
@@ -61,6 +66,11 @@ const KINDS: &[Kind] = &[
 /// Kinds that the format names and later versions decide.
 const LATER: &[&str] =
     &["trace", "divergence", "gradient", "adjoint", "region", "region32", "counterexample", "error_bound", "step"];
+
+/// Whether the format names this kind of claim.
+pub fn is_kind(keyword: &str) -> bool {
+    KINDS.iter().any(|kind| kind.keyword == keyword) || LATER.contains(&keyword)
+}
 
 /// A rule and the outputs that are recorded for each case: as decoded, or looked up.
 #[derive(Debug)]
@@ -101,6 +111,13 @@ impl Claim<TensorSource> {
         let outputs = outputs.map(|(i, case)| fit(case, format!("/claim/outputs/{i}"))).collect::<Result<_, _>>()?;
         self.rule.check(graph)?;
         Ok(Claim { kind: self.kind, rule: self.rule, outputs })
+    }
+}
+
+impl Claim<Tensor<u32>> {
+    /// The figures that it states; see [`crate::policy`].
+    pub(crate) fn states(&self) -> Option<Vec<(&'static str, Exact)>> {
+        self.rule.states()
     }
 }
 
