@@ -107,8 +107,11 @@ impl Row {
 }
 
 impl Item<'_> {
-    /// The title of its code, as the first line of the page has it.
+    /// The title of its code; of one that is not the kernel's, as the first line of the page has it.
     pub(crate) fn title(&self) -> &'static str {
+        if let Some(finding) = self.finding {
+            return finding.code.title();
+        }
         let first = page(self.code).and_then(|page| page.lines().next());
         first.and_then(|line| line.split_once(": ")).map_or("", |(_, title)| title)
     }

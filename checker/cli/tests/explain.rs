@@ -15,6 +15,8 @@ const SHELL: &[(&str, &str)] = &[
     ("TL0001", "the command line is not understood"),
     ("TL0002", "a file cannot be read"),
     ("TL0003", "no certificate found"),
+    ("TL0004", "a policy is malformed"),
+    ("TL0005", "a report cannot be written"),
 ];
 
 fn folder() -> PathBuf {
