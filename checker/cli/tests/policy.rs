@@ -93,7 +93,7 @@ fn every_rule_that_matches_must_be_met_in_any_order() {
 fn what_no_rule_matches_is_rejected_unless_the_policy_says_otherwise() {
     let elsewhere = rule("").replace("cert.json", "other.json");
     assert_refused(&under(&elsewhere, RELU, &[]), 1, "TL0455", "", "unlisted");
-    let allowing = elsewhere.replace("\n\n", "\nunlisted = \"allow\"\n");
+    let allowing = elsewhere.replacen("\n\n", "\nunlisted = \"allow\"\n", 1);
     let ran = under(&allowing, RELU, &[]);
     assert!(ran.exit == 0 && ran.out.contains(", of which the policy tl-policy.toml (sha256:"), "{ran:?}");
     assert!(ran.out.ends_with("demands nothing.\n"), "{ran:?}");
@@ -199,7 +199,7 @@ fn what_is_no_policy_is_refused_where_it_stands() {
         // The text.
         ("".into(), (1, 1), "missing field `format`"),
         ("{}".into(), (1, 1), ""),
-        ("\u{0}".into(), (1, 1), ""),
+        ("\u{0}".into(), (1, 2), ""),
         ("format".into(), (1, 7), ""),
         ("format = ".into(), (1, 10), ""),
         ("format = \"tl-policy/1".into(), (1, 22), ""),
@@ -226,12 +226,12 @@ fn what_is_no_policy_is_refused_where_it_stands() {
         ("format = \"tl-policy/1\"\n[[certificate]]\nclaim = [\"exec\"]\n".into(), (2, 1), "missing field `path`"),
         (one.replace("[\"forward\"]", "\"forward\""), (4, 9), "expected a sequence"),
         (one.replace("\"forward\"", ""), (2, 1), "at least one kind"),
-        (one.replace("forward", "forwards"), (4, 10), "no claim is of kind \"forwards\""),
-        (one.replace("forward", ""), (4, 10), "no claim is of kind"),
+        (one.replace("forward", "forwards"), (4, 9), "no claim is of kind \"forwards\""),
+        (one.replace("forward", ""), (4, 9), "no claim is of kind"),
         // Figures.
         (with("abs = 1e-5"), (5, 7), "expected a string"),
         (with("abs = 0"), (5, 7), "expected a string"),
-        (with("abs = \"\""), (5, 7), "expected an integer"),
+        (with("abs = \"\""), (5, 7), "digits are missing"),
         (with("abs = \"1e-5 \""), (5, 7), "expected an integer"),
         (with("abs = \"-1e-5\""), (5, 7), "-1e-5 is negative"),
         (with("abs = \"inf\""), (5, 7), "expected an integer"),
@@ -252,8 +252,8 @@ fn what_is_no_policy_is_refused_where_it_stands() {
         (with(&format!("graph = \"{}\"", GRAPH.to_uppercase())), (5, 9), "64 lower-case"),
         (with(&format!("graph = \"sha256:{GRAPH}\"")), (5, 9), "64 lower-case"),
         (with("assume = \"importer\""), (5, 10), "expected a sequence"),
-        (with("assume = [\"Importer\"]"), (5, 11), "no assumption is called \"Importer\""),
-        (with("assume = [\"*\"]"), (5, 11), "no assumption is called"),
+        (with("assume = [\"Importer\"]"), (5, 10), "no assumption is called \"Importer\""),
+        (with("assume = [\"*\"]"), (5, 10), "no assumption is called"),
         (with(&format!("model-file = \"{GRAPH}\"")), (2, 1), "rests on the importer"),
         // Paths.
         (path("\"\""), (3, 8), "without empty names"),
@@ -279,13 +279,19 @@ fn what_is_no_policy_is_refused_where_it_stands() {
         (format!("x = {}", "[".repeat(100_000)), (1, 0), ""),
         ("#".repeat((1 << 20) + 1), (1, 1), "at most 1048576 bytes"),
     ];
+    let mut others = Vec::new();
     for (text, (line, column), message) in table {
         let short: String = text.chars().take(200).collect();
-        let Err(found) = Policy::parse(text.as_bytes()) else { panic!("accepted: {short}") };
-        assert!(found.message.contains(message), "{short}\n{found:?}");
-        let place = (found.position.line, found.position.column);
-        assert!(place == (*line, *column) || *column == 0, "{short}\n{found:?}");
+        let found = Policy::parse(text.as_bytes()).map(drop);
+        let as_expected = found.as_ref().is_err_and(|found| {
+            let place = (found.position.line, found.position.column);
+            found.message.contains(message) && (place == (*line, *column) || *column == 0)
+        });
+        if !as_expected {
+            others.push(format!("{short}\n  expected {line}:{column} {message}\n  found {found:?}\n"));
+        }
     }
+    assert!(others.is_empty(), "{}", others.concat());
     let not_text: &[Wrong] = &[("format = \"tl-policy/1\"\n# é", (2, 4), "not UTF-8")];
     for (text, (line, column), message) in not_text {
         let found = Policy::parse(&[text.as_bytes(), b"\xff"].concat()).expect_err("not UTF-8");

@@ -41,7 +41,9 @@ fn every_rendering_is_its_golden() {
     assert_eq!(human.exit, 3, "{human:?}");
     golden("human.stdout", &human.out);
     golden("human.stderr", &human.err);
-    for (format, name) in [("json", "report.json"), ("sarif", "report.sarif"), ("junit", "report.xml"), ("github", "github.txt")] {
+    for (format, name) in
+        [("json", "report.json"), ("sarif", "report.sarif"), ("junit", "report.xml"), ("github", "github.txt")]
+    {
         let ran = folder.run(&[&["--format", format], ALL].concat());
         assert_eq!((ran.exit, ran.err.as_str()), (3, ""), "{format}: {ran:?}");
         golden(name, &ran.out);
@@ -68,7 +70,12 @@ fn colours_are_a_matter_of_the_option_and_the_terminal() {
 fn quiet_tells_what_failed_and_nothing_else() {
     let folder = mixed();
     let (loud, quiet) = (folder.run(ALL), folder.run(&[&["--quiet"], ALL].concat()));
-    let kept = |text: &str| text.lines().filter(|line| !line.starts_with("ACCEPTED ") && !line.starts_with("note: ")).map(|line| format!("{line}\n")).collect::<String>();
+    let kept = |text: &str| {
+        text.lines()
+            .filter(|line| !line.starts_with("ACCEPTED ") && !line.starts_with("note: "))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
     assert_eq!((quiet.exit, quiet.out, quiet.err), (loud.exit, kept(&loud.out), kept(&loud.err)));
     let ran = folder.run(&["-q", "certs/accepted.json"]);
     assert_eq!((ran.exit, ran.out.as_str(), ran.err.as_str()), (0, "", ""));
@@ -81,21 +88,28 @@ fn a_report_in_a_file_is_the_one_on_stdout() {
     for format in ["json", "sarif", "junit", "github"] {
         folder.write("report", "an old report");
         let ran = folder.run(&[&["--format", format, "--output", "report"], ALL].concat());
-        assert_eq!((ran.exit, &ran.out, &ran.err), (3, &human.out, &human.err), "verdicts are told for people: {format}");
+        assert_eq!(
+            (ran.exit, &ran.out, &ran.err),
+            (3, &human.out, &human.err),
+            "verdicts are told for people: {format}"
+        );
         let report = fs::read_to_string(folder.path("report")).expect("a report");
         assert_eq!(report, folder.run(&[&["--format", format], ALL].concat()).out, "{format}");
     }
     folder.run(&["--output", "report", "certs/accepted.json"]);
     let report = fs::read_to_string(folder.path("report")).expect("a report");
     assert!(report.starts_with("note: ") && report.ends_with(".\n") && report.contains("\nACCEPTED "), "{report}");
-    let left: Vec<_> = fs::read_dir(folder.path("")).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(folder.path("")).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
     assert_eq!(left.len(), 4, "no temporary file is left: {left:?}");
 }
 
 #[test]
 fn a_report_that_cannot_be_written_is_trouble_and_leaves_the_old_one() {
     let folder = Folder::with(RELU);
-    for options in [["--output", "missing/report"], ["--output", "."], ["--summary", "missing/summary"], ["--summary", "."]] {
+    for options in
+        [["--output", "missing/report"], ["--output", "."], ["--summary", "missing/summary"], ["--summary", "."]]
+    {
         let ran = folder.run(&[&options[..], &["cert.json"]].concat());
         assert!(ran.exit == 3 && ran.err.contains("error[TL0005]: cannot be written: "), "{options:?}: {ran:?}");
         assert!(ran.out.starts_with("ACCEPTED "), "the verdict is told all the same: {ran:?}");
@@ -109,7 +123,10 @@ fn a_summary_is_appended() {
     folder.run(&["--summary", "summary.md", "cert.json"]);
     folder.run(&["--summary", "summary.md", "cert.json"]);
     let text = fs::read_to_string(folder.path("summary.md")).expect("a summary");
-    assert!(text.starts_with("# before\n\n## tl-check: 1 ACCEPTED\n") && text.matches("## tl-check").count() == 2, "{text}");
+    assert!(
+        text.starts_with("# before\n\n## tl-check: 1 ACCEPTED\n") && text.matches("## tl-check").count() == 2,
+        "{text}"
+    );
 }
 
 #[test]
@@ -135,14 +152,25 @@ fn ten_annotations_of_each_kind_are_told_and_the_rest_counted() {
 fn no_name_speaks_for_the_checker() {
     let folder = Folder::new();
     let name = "a\n::error::forged\nACCEPTED b.json: all is well.\r\u{1b}[2K]]>%0A,title=x.json";
-    folder.write(name, changed(&[ONE_ULP_OFF, (r#"{"y": {"shape""#, r#"{"y\nACCEPTED": {"shape""#), (r#"{"y": 1}"#, r#"{"y\nACCEPTED": 1}"#)]));
+    folder.write(
+        name,
+        changed(&[
+            ONE_ULP_OFF,
+            (r#"{"y": {"shape""#, r#"{"y\nACCEPTED": {"shape""#),
+            (r#"{"y": 1}"#, r#"{"y\nACCEPTED": 1}"#),
+        ]),
+    );
     let human = folder.run(&["."]);
     assert_eq!((human.exit, human.out.lines().count()), (1, 1), "{human:?}");
     assert!(human.out.starts_with("REJECTED ./a\\n::error::forged\\nACCEPTED b.json"), "{human:?}");
     let github = folder.run(&["--format", "github", "."]);
-    let commands: Vec<&str> = github.out.lines().filter(|line| line.contains("::error") && !line.starts_with("REJECTED")).collect();
-    assert!(commands.len() == 1 && commands[0].starts_with("::error file=./a%0A%3A%3Aerror%3A%3Aforged%0AACCEPTED"), "{github:?}");
-    assert!(commands[0].contains("%250A%2Ctitle=x.json,line=7,"), "{github:?}");
+    let commands: Vec<&str> =
+        github.out.lines().filter(|line| line.contains("::error") && !line.starts_with("REJECTED")).collect();
+    assert!(
+        commands.len() == 1 && commands[0].starts_with("::error file=a%0A%3A%3Aerror%3A%3Aforged%0AACCEPTED"),
+        "{github:?}"
+    );
+    assert!(commands[0].contains("%250A%2Ctitle=x.json,line=6,"), "{github:?}");
     folder.run(&["--summary", "summary.md", "."]);
     let summary = fs::read_to_string(folder.path("summary.md")).expect("a summary");
     for text in [&human.out, &human.err, &github.out, &summary] {
@@ -162,7 +190,7 @@ fn elements(xml: &str) -> Vec<String> {
                 for attribute in element.attributes() {
                     attribute.expect("an attribute");
                 }
-                names.push(String::from_utf8_lossy(element.name().as_ref()).into_owned());
+                names.push(element.name().as_ref().to_string());
             }
             Event::Eof => return names,
             _ => (),
@@ -229,7 +257,8 @@ fn completions_and_the_manual_name_every_option() {
         assert_eq!((ran.exit, ran.err.as_str()), (0, ""), "{arguments:?}");
         for option in options {
             let name = &option[2..];
-            let written = format!("{dashes}{}", if dashes.starts_with('\\') { name.replace('-', "\\-") } else { name.into() });
+            let written =
+                format!("{dashes}{}", if dashes.starts_with('\\') { name.replace('-', "\\-") } else { name.into() });
             assert!(ran.out.contains(&written), "{arguments:?} do not name {option}");
         }
     }

@@ -31,12 +31,21 @@ fn command(kind: &str, item: &Item) -> String {
     let facts = item.finding.into_iter().flat_map(rows).map(|(name, value)| format!("\n{name} {}", plain(value)));
     let pointer = if item.pointer.is_empty() { String::new() } else { format!("\nat {}", plain(item.pointer)) };
     let message = data(&(plain(item.message) + &pointer + &facts.collect::<String>()));
-    format!("::{kind} file={}{place},title={title}::{message}\n", property(&item.path.display().to_string()))
+    // Annotations find their file by its path from the root of the repository.
+    let path = item.path.strip_prefix(".").unwrap_or(item.path);
+    format!("::{kind} file={}{place},title={title}::{message}\n", property(&path.display().to_string()))
 }
 
-/// Text behind `::`.
+/// Text behind `::`; control characters that the runner does not escape are written out.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let escape = |c: char| match c {
+        '%' => "%25".into(),
+        '\r' => "%0D".into(),
+        '\n' => "%0A".into(),
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(escape).collect()
 }
 
 /// Text of a property.

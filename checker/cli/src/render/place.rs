@@ -148,9 +148,7 @@ mod tests {
 
     #[test]
     fn no_text_is_too_strange() {
-        for text in
-            ["", "{", "{\"a", "{\"a\":", "{\"a\\", "[", "[,", "[1", "}", "{,}", "\u{feff}{}", "{\"a\"1}"]
-        {
+        for text in ["", "{", "{\"a", "{\"a\":", "{\"a\\", "[", "[,", "[1", "}", "{,}", "\u{feff}{}", "{\"a\"1}"] {
             for pointer in ["/a", "/1", "/0/0", "/a/a"] {
                 assert_eq!(position_of(text.as_bytes(), pointer), None, "{text} {pointer}");
             }
