@@ -47,7 +47,9 @@ impl Row {
     /// A file that was judged. Its findings are looked up in its text, of at most `limit` bytes.
     pub(crate) fn new(path: PathBuf, judged: Judged, limit: usize) -> Self {
         let findings = findings(&judged);
-        let text = if findings.is_empty() { None } else { read_certificate(&path, limit).ok() };
+        // A pipe has been read to its end; opened again it would wait for ever.
+        let again = !findings.is_empty() && path.is_file();
+        let text = if again { read_certificate(&path, limit).ok() } else { None };
         let text = text.filter(|text| text.len().saturating_mul(findings.len()) <= MOST_SEARCHED);
         let place = |finding: &Diagnostic| position_of(text.as_ref()?, &finding.pointer);
         let positions = findings.iter().map(place).collect();

@@ -340,6 +340,28 @@ fn a_malformed_policy_is_never_ignored() {
     assert!(report.exit == 3 && report.out.contains("\"verdict\": null"), "the report says so, too: {report:?}");
 }
 
+#[test]
+fn the_policies_that_the_documentation_shows_are_policies() {
+    for page in ["README.md", "docs/ci.md"] {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(page);
+        let text = fs::read_to_string(file).expect("a page");
+        let policy = text.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```")).expect("a policy").0;
+        assert!(Policy::parse(policy.as_bytes()).is_ok(), "{page}: {:?}", Policy::parse(policy.as_bytes()));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_certificate_from_a_pipe_is_read_once() {
+    let folder = Folder::new();
+    let made = std::process::Command::new("mkfifo").arg(folder.path("cert.json")).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo is there");
+    let (path, text) = (folder.path("cert.json"), changed(&[ONE_ULP_OFF]));
+    let writer = std::thread::spawn(move || fs::write(path, text));
+    assert_refused(&folder.run(&["cert.json"]), 1, "TL0231", "/claim/outputs/0/y", "a pipe");
+    assert!(writer.join().is_ok_and(|written| written.is_ok()));
+}
+
 /// The pages of the policy's codes show a policy, and what is printed under it about a small certificate.
 /// `BLESS=1 cargo test -p tl-check --test policy` writes what is printed into the pages again.
 #[test]

@@ -83,16 +83,15 @@ impl Demand {
             let unmentioned = if least { None } else { Some(&zero) };
             let Some(limit) = self.figures.get(name).map_or(unmentioned, Option::as_ref) else { continue };
             let met = |value| if least { value >= limit } else { value <= limit };
-            let bound = if least { "at least" } else { "at most" };
             let place = if name == "cases" { "/inputs" } else { "/claim" };
-            let (claimed, demanded) =
-                (value.map_or("not stated".into(), Exact::text), format!("{bound} {}", limit.text()));
+            let demanded = format!("{} {}", if least { "at least" } else { "at most" }, limit.text());
+            let claimed = value.map_or("not stated".into(), Exact::text);
             weigh(value.is_some_and(met), Code::PolicyFigure, place, name, claimed, demanded)?;
         }
         stated.assumptions.iter().try_for_each(|&name| {
-            let (permitted, list) =
-                (self.assumptions.iter().any(|one| one == name), format!("one of {:?}", self.assumptions));
-            weigh(permitted, Code::PolicyAssumption, "/model", "assumption", name.into(), list)
+            let permitted = self.assumptions.iter().any(|one| one == name);
+            let only = format!("only {:?}", self.assumptions);
+            weigh(permitted, Code::PolicyAssumption, "/model", "assumption", name.into(), only)
         })
     }
 }
