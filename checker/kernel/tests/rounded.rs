@@ -56,7 +56,11 @@ const PROGRAMS: &[Program] = &[
     ("elementary functions", &[&[9]], &[("sigmoid", "", &[]), ("log", "", &[]), ("sin", "", &[]), ("erf", "", &[])]),
     ("extremes", &[&[6], &[6]], &[("max", "", &[1]), ("leaky_relu", r#""slope":"1/100""#, &[]), ("cos", "", &[])]),
     ("norms of groups", &[&[1, 4, 5]], &[("group_norm", r#""groups":2,"epsilon":"0""#, &[]), ("mish", "", &[])]),
-    ("a root mean square", &[&[2, 11]], &[("rms_norm", r#""axis":1,"epsilon":"1/100""#, &[]), ("softplus", r#""beta":"1""#, &[])]),
+    (
+        "a root mean square",
+        &[&[2, 11]],
+        &[("rms_norm", r#""axis":1,"epsilon":"1/100""#, &[]), ("softplus", r#""beta":"1""#, &[])],
+    ),
     (
         "a logarithm of a sum",
         &[&[2, 6]],
