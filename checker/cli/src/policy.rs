@@ -92,8 +92,11 @@ struct Entry {
     abs: Option<Largest>,
     rel: Option<Largest>,
     ulps: Option<Largest>,
+    factor: Option<Largest>,
+    library: Option<Largest>,
     gap: Option<Smallest>,
     cases: Option<Count>,
+    nodes: Option<Count>,
     #[serde(default)]
     assume: Vec<Assumption>,
     #[serde(default)]
@@ -129,7 +132,7 @@ written!(Smallest(Exact), |text| not_negative(&text));
 written!(Largest(Option<Exact>), |text| if text == "any" { Ok(None) } else { not_negative(&text).map(Some) });
 written!(Pattern(GlobMatcher), |text| pattern(&text));
 
-/// A number of listed inputs, at least one.
+/// A number of listed inputs or recorded nodes, at least one.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "i64")]
 struct Count(Exact);
@@ -138,7 +141,11 @@ impl TryFrom<i64> for Count {
     type Error = String;
 
     fn try_from(count: i64) -> Result<Self, String> {
-        if count > 0 { Ok(Count(Exact::integer(count))) } else { Err("a number of inputs is at least 1".into()) }
+        if count > 0 {
+            Ok(Count(Exact::integer(count)))
+        } else {
+            Err("a number of inputs or nodes is at least 1".into())
+        }
     }
 }
 
@@ -172,11 +179,13 @@ impl Entry {
         if self.model_file.is_some() && !assumptions.iter().any(|one| one == "importer") {
             return Err("a sentence about a model file rests on the importer: add assume = [\"importer\"]");
         }
-        let largest = [("abs", &self.abs), ("rel", &self.rel), ("ulps", &self.ulps)];
+        let tolerances = [("abs", &self.abs), ("rel", &self.rel), ("ulps", &self.ulps)];
+        let largest = tolerances.into_iter().chain([("factor", &self.factor), ("library", &self.library)]);
+        let counts = [("cases", &self.cases), ("nodes", &self.nodes)];
         let mut figures: BTreeMap<_, _> =
-            largest.into_iter().filter_map(|(name, limit)| Some((name, limit.as_ref()?.0.clone()))).collect();
+            largest.filter_map(|(name, limit)| Some((name, limit.as_ref()?.0.clone()))).collect();
         figures.extend(self.gap.as_ref().map(|gap| ("gap", Some(gap.0.clone()))));
-        figures.extend(self.cases.as_ref().map(|cases| ("cases", Some(cases.0.clone()))));
+        figures.extend(counts.into_iter().filter_map(|(name, least)| Some((name, Some(least.as_ref()?.0.clone())))));
         Ok(Demand {
             kinds: self.claim.iter().map(|kind| kind.0.clone()).collect(),
             graph: self.graph.as_ref().map(|digest| digest.0),

@@ -340,6 +340,50 @@ fn a_malformed_policy_is_never_ignored() {
     assert!(report.exit == 3 && report.out.contains("\"verdict\": null"), "the report says so, too: {report:?}");
 }
 
+/// A rule, a certificate of the corpus, and the word in the finding when it is weaker.
+#[test]
+fn every_kind_of_claim_is_held_to_what_it_states() {
+    let corpus = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../certs/accept");
+    let everything = "claim = [\"forward\", \"exec\", \"trace\", \"divergence\"]";
+    let any = "abs = \"any\"\nrel = \"any\"\nulps = \"any\"\nfactor = \"any\"\nlibrary = \"any\"\n";
+    for (keys, name, weaker) in [
+        ("claim = [\"trace\"]\nfactor = \"1\"\nlibrary = \"4\"\nnodes = 3", "trace_rounding", None),
+        ("claim = [\"trace\"]\nfactor = \"1\"\nlibrary = \"4\"\nnodes = 4", "trace_rounding", Some("(nodes)")),
+        ("claim = [\"trace\"]\nfactor = \"1\"\nlibrary = \"3\"", "trace_rounding", Some("(library)")),
+        ("claim = [\"trace\"]\nfactor = \"0.9\"\nlibrary = \"4\"", "trace_rounding", Some("(factor)")),
+        ("claim = [\"trace\"]", "trace_rounding", Some("(factor)")),
+        ("claim = [\"trace\"]\nabs = \"1\"\nfactor = \"1\"\nlibrary = \"4\"", "trace_rounding", Some("(abs)")),
+        // The tolerance of one operation counts, whatever that of the others is.
+        ("claim = [\"trace\"]\nulps = \"4\"", "trace_ulps", None),
+        ("claim = [\"trace\"]\nulps = \"3\"", "trace_ulps", Some("(ulps)")),
+        ("claim = [\"trace\"]", "trace_ulps", Some("(ulps)")),
+        ("claim = [\"trace\"]\nabs = \"0.6\"", "trace_local", None),
+        ("claim = [\"trace\"]\nabs = \"0.5\"", "trace_local", Some("(abs)")),
+        ("claim = [\"divergence\"]\ngap = \"1/2\"", "divergence_absorbed", None),
+        ("claim = [\"divergence\"]\ngap = \"0.51\"", "divergence_absorbed", Some("(gap)")),
+        ("claim = [\"divergence\"]\ngap = \"0\"", "divergence_argmax", Some("(gap)")),
+        ("claim = [\"divergence\"]", "divergence_argmax", None),
+        ("claim = [\"exec\"]", "exec_fma", None),
+        ("claim = [\"exec\"]\nabs = \"0\"", "exec_fma", Some("(abs)")),
+        ("claim = [\"forward\"]\nabs = \"1\"", "slack", None),
+        // Nothing that is accepted is out of every policy's reach.
+        (&format!("{everything}\n{any}"), "trace_two_cases", None),
+        (&format!("{everything}\n{any}"), "divergence_decision", None),
+        (&format!("{everything}\n{any}"), "relative", None),
+        (&format!("{everything}\n{any}"), "exec_nan_x86", None),
+    ] {
+        let certificate = fs::read_to_string(corpus.join(format!("{name}.json"))).expect("a certificate");
+        let ran = under(&rule("").replace("claim = [\"forward\"]", keys), &certificate, &[]);
+        match weaker {
+            None => assert_eq!(ran.exit, 0, "{name} {keys}: {ran:?}"),
+            Some(word) => assert!(
+                ran.exit == 1 && ran.err.contains("[TL0453]") && ran.err.contains(word),
+                "{name} {keys}: {ran:?}"
+            ),
+        }
+    }
+}
+
 #[test]
 fn the_policies_that_the_documentation_shows_are_policies() {
     for page in ["README.md", "docs/ci.md"] {

@@ -14,7 +14,7 @@ use crate::number::Exact;
 use std::collections::BTreeMap;
 
 /// Figures that weaken a claim as they shrink; every other one weakens it as it grows.
-pub const LEAST: &[&str] = &["cases", "gap"];
+pub const LEAST: &[&str] = &["cases", "gap", "nodes"];
 
 /// What the sentence about a certificate would state.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Stated {
     pub parameters: Digest,
     /// … and of the model file that the sentence names, if it names one.
     pub file: Option<Digest>,
-    /// Exact figures by name, `cases` (the number of listed inputs) among them; `None` when no policy can speak of this kind.
+    /// Exact figures by name, `cases` (the number of listed inputs) and in a trace `nodes` (the fewest recorded at an input) among them; `None` when no policy can speak of this kind.
     pub figures: Option<Vec<(&'static str, Exact)>>,
     /// What it rests on beside the kernel.
     pub assumptions: Vec<&'static str>,

@@ -122,7 +122,7 @@ fn a_demand_is_met_when_nothing_stated_is_weaker() {
 #[test]
 fn figures_are_compared_exactly_and_each_in_its_direction() {
     let values = ["0", "1e-300", "1/3", "0.33333333333333333333", "0.33333333333333333334", "1", "1e300"];
-    for name in ["abs", "rel", "ulps", "gap", "cases"] {
+    for name in ["abs", "rel", "ulps", "factor", "library", "gap", "cases", "nodes"] {
         for (value, limit) in values.iter().flat_map(|value| values.map(|limit| (*value, limit))) {
             let stated = Stated { figures: Some(vec![(name, exact(value))]), ..stated() };
             let figures = BTreeMap::from([(name, Some(exact(limit)))]);
@@ -144,7 +144,7 @@ fn a_figure_that_is_stated_twice_is_held_to_the_limit_twice() {
 #[test]
 fn a_forward_certificate_states_its_tolerance_with_the_slack_counted_in() {
     let text = r#"{"format": "tl-cert/1",
-        "claim": {"kind": "forward", "tolerance": {"abs": "1/3", "rel": "0.5", "slack": "6"},
+        "claim": {"kind": "forward", "tolerance": {"abs": "1/3", "rel": "0.5", "ulps": "1", "slack": "6"},
             "outputs": [{"y": {"shape": [], "words": "3f800000"}}, {"y": {"shape": [], "words": "3f800000"}}]},
         "model": {"parameters": {}, "graph": {"outputs": {"y": 0},
             "nodes": [{"op": "input", "attributes": {"name": "y"}, "parents": [], "shape": []}]}},
@@ -152,6 +152,9 @@ fn a_forward_certificate_states_its_tolerance_with_the_slack_counted_in() {
     let limits = Limits::default();
     let certificate = decode(text.as_bytes(), &limits).and_then(|document| document.bind(&BTreeMap::new(), &limits));
     let stated = Stated::by(&certificate.expect("well-formed"));
-    assert_eq!(stated.figures, Some(vec![("abs", exact("2")), ("rel", exact("3")), ("cases", exact("2"))]));
+    assert_eq!(
+        stated.figures,
+        Some(vec![("abs", exact("2")), ("rel", exact("3")), ("ulps", exact("6")), ("cases", exact("2"))])
+    );
     assert_eq!((stated.kind, stated.file, stated.assumptions.len()), ("forward", None, 0));
 }
