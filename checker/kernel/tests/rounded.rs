@@ -8,7 +8,7 @@ use tl_kernel::context::binary32::{Binary32, Environment};
 use tl_kernel::context::rounded::{Approximate, Rounded};
 use tl_kernel::context::{Context, EvalError};
 use tl_kernel::ir::{Shape, Tensor};
-use tl_kernel::number::Dyadic;
+use tl_kernel::number::{Dyadic, Exact};
 use tl_kernel::spec::Op;
 
 /// Operations one after the other: each takes the previous result, then the numbered data beside it.
@@ -178,6 +178,17 @@ fn the_bound_of_a_sum_is_within_a_small_factor_of_what_some_order_loses() {
     let (distance, bound) = distances(lost.data()[0], &bound.data()[0]).unwrap();
     assert_eq!(distance, Dyadic::integer(63));
     assert!(distance <= bound && bound <= Dyadic::integer(66), "{bound:?}");
+}
+
+#[test]
+fn a_constant_is_rounded_unless_it_is_a_word() {
+    let error = |text| Rounded::new(64, 0).constant(&Exact::parse(text).unwrap()).unwrap().error();
+    for word in ["0", "1", "-0x1.fffffep127", "0x1p-149", "16777215", "0x1.8p-148"] {
+        assert!(error(word).is_zero(), "{word}");
+    }
+    for other in ["1/3", "16777217", "0x1p-150", "0x1.8p-149", "0x1p128"] {
+        assert!(!error(other).is_zero(), "{other}");
+    }
 }
 
 #[test]

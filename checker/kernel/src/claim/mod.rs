@@ -19,15 +19,15 @@ use crate::cert::Certificate;
 use crate::cert::json::Object;
 use crate::context::EvalError;
 use crate::diagnostic::{Code, Diagnostic, Outcome};
+use crate::ir::CheckedGraph;
 use crate::ir::evaluate::{Cut, Located, Named};
-use crate::ir::{CheckedGraph, Tensor};
 use crate::limits::Limits;
 use crate::number::decimal::decimal;
 use crate::number::{Dyadic, Exact};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use case::{Case, Element};
+use case::{Case, Element, Recorded};
 pub use divergence::{Divergence, Gap};
 pub use exec::Execution;
 pub use property::{Linear, Property};
@@ -106,13 +106,13 @@ pub(crate) struct Claim {
     rule: Box<dyn Rule>,
     outputs: Vec<Named<u32>>,
     /// Per case the recorded nodes, outputs among them, where the kind records nodes.
-    nodes: Vec<BTreeMap<usize, Tensor<u32>>>,
+    nodes: Vec<BTreeMap<usize, Recorded>>,
     /// The cost of all obligations, in the unit of `Op::work`.
     work: u64,
 }
 
-/// What visiting a node costs beside its operation, as work.
-const VISIT: u64 = 1 << 10;
+/// What visiting a node for one obligation costs beside its operation, as work: enough that finding out what all visits cost is soon over.
+const VISIT: u64 = 1 << 13;
 
 impl Claim {
     /// The obligations of one case.
