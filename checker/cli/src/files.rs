@@ -144,8 +144,15 @@ pub(crate) fn read_whole(path: &Path, limit: usize) -> Result<Vec<u8>, Trouble> 
     Ok(bytes)
 }
 
-/// Puts a report at `path`: the whole of it, or nothing and whatever stood there before.
-pub(crate) fn replace(path: &Path, report: &[u8]) -> Result<(), Trouble> {
+/// Puts a report at `path`: the whole of it, or nothing and whatever stood there before. A link is followed; what is no plain file (a pipe, a device) is
+/// written to and stays what it is.
+pub(crate) fn replace(named: &Path, report: &[u8]) -> Result<(), Trouble> {
+    let real = fs::canonicalize(named);
+    let path = real.as_deref().unwrap_or(named);
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        let written = OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(report));
+        return written.map_err(|error| Trouble::unwritable(named, &error));
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -154,7 +161,7 @@ pub(crate) fn replace(path: &Path, report: &[u8]) -> Result<(), Trouble> {
         file.write_all(report)?;
         file.persist(path).map_err(|error| error.error)
     });
-    written.map(drop).map_err(|error| Trouble::unwritable(path, &error))
+    written.map(drop).map_err(|error| Trouble::unwritable(named, &error))
 }
 
 /// Puts `text` behind what stands at `path`.

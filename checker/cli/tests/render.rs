@@ -116,6 +116,24 @@ fn a_report_that_cannot_be_written_is_trouble_and_leaves_the_old_one() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_report_goes_through_a_link_and_into_a_pipe_and_neither_becomes_a_file() {
+    let folder = Folder::with(RELU);
+    folder.write("real", "an old report");
+    std::os::unix::fs::symlink(folder.path("real"), folder.path("link")).expect("linked");
+    let made = std::process::Command::new("mkfifo").arg(folder.path("pipe")).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo is there");
+    let pipe = folder.path("pipe");
+    let reader = std::thread::spawn(move || fs::read_to_string(pipe));
+    for path in ["link", "pipe"] {
+        assert_eq!(folder.run(&["--format", "json", "--output", path, "cert.json"]).exit, 0);
+        assert!(!fs::symlink_metadata(folder.path(path)).expect("it is there").is_file(), "{path}");
+    }
+    let through = reader.join().expect("no panic").expect("a report");
+    assert!(through.starts_with('[') && through == fs::read_to_string(folder.path("real")).expect("a report"));
+}
+
 #[test]
 fn a_summary_is_appended() {
     let folder = Folder::with(RELU);
