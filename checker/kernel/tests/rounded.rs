@@ -1,6 +1,6 @@
 //! What `Rounded` promises, against executions: under any schedule, no binary32 result is farther from the exact one than the bound.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use tl_kernel::cert::json::{Cursor, parse};
 use tl_kernel::context::binary32::schedule::{BiasPosition, Combine, Order, Schedule, Start};

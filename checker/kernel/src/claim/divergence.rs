@@ -34,7 +34,7 @@ pub enum Gap {
         /// The element.
         index: Vec<usize>,
         /// The tolerance that it is outside of.
-        beyond: Tolerance,
+        beyond: Box<Tolerance>,
     },
     /// An element is the greatest of its row in binary32 and not over the reals.
     Argmax {
@@ -71,7 +71,7 @@ impl Divergence {
                 "element" => Gap::Element {
                     output: gap.decode("output")?,
                     index: gap.decode("index")?,
-                    beyond: gap.take("beyond")?.record(Tolerance::decode_keys)?,
+                    beyond: Box::new(gap.take("beyond")?.record(Tolerance::decode_keys)?),
                 },
                 "argmax" => Gap::Argmax { output: gap.decode("output")?, index: gap.decode("index")? },
                 "decision" => Gap::Decision {
