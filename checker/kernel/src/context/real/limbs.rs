@@ -70,7 +70,7 @@ impl<const N: usize> Fixed<N> {
 pub(super) fn split<const N: usize>(x: &Dyadic, scale: i64) -> (u64, [u64; N]) {
     let (mut whole, mut fraction) = (0, [0; N]);
     let mut position = x.exponent() + scale + 64 * N as i64; // of a digit, in bits above the last unit
-    for digit in x.mantissa().iter_u64_digits() {
+    for digit in x.words() {
         let wide = u128::from(digit) << position.rem_euclid(64);
         let limb = position.div_euclid(64);
         for (limb, bits) in [(limb, wide as u64), (limb + 1, (wide >> 64) as u64)] {
