@@ -105,11 +105,6 @@ impl Ball {
         self.rad.is_zero()
     }
 
-    /// The mantissa of a ball that is one number with a mantissa of one word.
-    pub(super) fn word(&self) -> Option<i64> {
-        self.mid.word().filter(|_| self.is_exact())
-    }
-
     /// Whether the ball is the number zero.
     pub fn is_zero(&self) -> bool {
         self.is_exact() && self.mid.is_zero()

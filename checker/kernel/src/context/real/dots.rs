@@ -126,14 +126,18 @@ pub(super) fn dots(
 fn exact(xs: &[Ball], ys: &[Ball]) -> Option<Dyadic> {
     let (mut total, mut floor) = (0i128, None);
     for (x, y) in xs.iter().zip(ys) {
-        let product = x.word()?.checked_mul(y.word()?)?;
+        if !x.is_exact() || !y.is_exact() {
+            return None;
+        }
+        let product = x.mid().word()?.checked_mul(y.mid().word()?)?;
         if product != 0 {
             let exponent = x.mid().exponent().wrapping_add(y.mid().exponent()); // of both, at most 2^41
-            let shift = exponent.wrapping_sub(*floor.get_or_insert(exponent - 26));
+            let shift = exponent.wrapping_sub(*floor.get_or_insert(exponent.wrapping_sub(26)));
             if product.unsigned_abs() >> 48 != 0 || !(0..=53).contains(&shift) {
                 return None;
             }
-            total = total.wrapping_add(i128::from(product) << shift);
+            // By a product, which is one instruction, as a shift of two words is not.
+            total = total.wrapping_add(i128::from(product).wrapping_mul((1i64 << shift).into()));
         }
     }
     Some(Dyadic::wide(total, floor.unwrap_or(0)))
