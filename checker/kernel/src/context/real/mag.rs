@@ -77,6 +77,11 @@ impl Mag {
         Mag::new(high >> excess, exponent.saturating_add(excess.into()))
     }
 
+    /// A lower bound of the bound less anything below `2^(top − 30)`: a unit of its mantissa.
+    pub(super) fn less(self) -> Self {
+        Mag::new(self.mantissa.saturating_sub(1), self.exponent)
+    }
+
     /// Whether the bound is zero.
     pub fn is_zero(self) -> bool {
         self.mantissa == 0
