@@ -1,7 +1,8 @@
 //! Balls: a dyadic midpoint and a radius, with the four operations.
 //!
 //! Claim: if `x ∈ X` and `y ∈ Y` then `x ∘ y ∈ X ∘ Y` for every operation here; midpoints are rounded to nearest at the stated precision and
-//! the rounding error, at most half a unit of the last bit kept, goes into the radius. An operation on exact balls whose result fits is exact.
+//! the rounding error, at most half a unit of the last bit kept (5/8 in a quotient, which is known to an eighth before it is rounded), goes into
+//! the radius. An operation on exact balls whose result fits is exact.
 //! Invariant: a nonzero radius lies within [`SPAN`] binary places of a nonzero midpoint (a smaller one is enlarged, a smaller midpoint is
 //! absorbed), so that the exact end points have a bounded number of bits.
 

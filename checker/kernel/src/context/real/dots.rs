@@ -6,7 +6,7 @@
 //! matrices ([`multiply`]), without a carry between neighbours until a result is put together.
 //! Radii: `|xy − ab| ≤ |a| s + r |b| + r s`; the sums of these products of integers that bound sizes and radii are matrix products as well.
 //! Cost: 0.06 to 0.1 ns a term and pair of digits (a pair for each 27 bits of precision, and one for the radius; exact operands have as many
-//! digits as they need), about 10 ns to write a binary32 number as digits, 30 ns another, and 0.1 µs a result. Each right row is written once for
+//! digits as they need), about 7 ns to write a binary32 number as digits, 30 ns another, and 0.1 µs a result. Each right row is written once for
 //! 2^25 words of right rows, each left row once for as many; rows that overlap are gathered from their pool, written once.
 #![expect(clippy::indexing_slicing, reason = "positions come from the loops above them")]
 #![expect(clippy::as_conversions, reason = "counts of bits and of planes, and words cut from wider ones")]

@@ -196,7 +196,8 @@ pub(super) fn divide<const N: usize>(a: &[u64; N], b: &[u64; N]) -> [u64; N] {
 /// `a / b`; `None` when it may be a number of `precision` bits, `a` or `b` is zero, or `precision` is beyond 567 bits, where integers do better.
 ///
 /// `a 2^(−top)` in [1/2, 1) and `b 2^(1 − top)` in [1, 2), floors of less than a unit each, give a quotient that is less than 3N + 2 units too
-/// small and a unit too large. It has 64N − 2 bits or more, `guard` of them below the first `precision`: near a number of so many bits those are near zero.
+/// small and a unit too large. It has 64N − 2 bits or more, `guard` or more of them below the first `precision`; near a number of so many bits
+/// those are near zero.
 pub(super) fn quotient(a: &Dyadic, b: &Dyadic, precision: u64) -> Option<Ball> {
     let exponent = a.top()?.saturating_sub(b.top()?).saturating_add(1);
     let found = first_width!(precision, N => {
