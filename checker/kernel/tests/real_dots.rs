@@ -116,6 +116,37 @@ fn greatest_digits_of_one_sign_do_not_overflow() {
 }
 
 #[test]
+fn a_sum_whose_last_words_cancel_is_exact_and_one_that_rounds_up_to_a_power_of_two_keeps_its_leading_bit() {
+    let power = |exponent: u32| BigInt::from(1) << exponent;
+    for (x, precision, exact) in [
+        (power(100) + 1, 64, true),
+        (power(126), 126, true),
+        (power(127), 126, false),
+        (power(127) + 1, 126, true),
+        (power(128) - 2, 126, false),
+        (power(190), 190, true),
+        (power(191), 190, false),
+    ] {
+        // x − 1, in the digits of x
+        let [x, one] = [x, BigInt::from(1)].map(|x| Ball::exact(Dyadic::new(x, 0)));
+        let (left, right) = ([x, one.neg()], [one.clone(), one]);
+        let sum =
+            &Real::new(precision).dots(&Rows::contiguous(&left, 2), &Rows::contiguous(&right, 2), None).unwrap()[0];
+        let value = left[0].mid().add(left[1].mid());
+        assert!(sum.contains(&value) && sum.is_exact() == exact, "{value:?} at {precision} bits: {sum:?}");
+        assert!(sum.rad() <= value.scaled(-(precision as i64)), "{value:?} at {precision} bits: {sum:?}");
+    }
+}
+
+#[test]
+fn a_row_has_two_to_the_26_terms_at_most() {
+    for (terms, fits) in [(1 << 26, true), ((1 << 26) + 1, false)] {
+        let none = Rows::contiguous(&[], terms);
+        assert_eq!(Real::new(64).dots(&none, &none, None).is_ok(), fits, "{terms} terms");
+    }
+}
+
+#[test]
 fn greatest_radii_do_not_overflow() {
     let fat = |bits: u32| Ball::new(Dyadic::new((BigInt::from(1) << bits) - 1, 0), Mag::new((1 << 30) - 1, 0));
     let (x, w) = (vec![fat(135); 4096], vec![fat(31); 4096]);
