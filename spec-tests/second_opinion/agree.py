@@ -9,7 +9,7 @@ import collections, pathlib, re, sys
 from fractions import Fraction
 from check import verdict
 
-SENTENCE = re.compile(r"for each of (\d+) listed inputs .*<= (\S+)\*\((\S+) \+ (\S+)\*max.* graph sha256:(\w+) with the parameters sha256:(\w+)\.")
+SENTENCE = re.compile(r"for each of (\d+) listed inputs .*<= (\S+)\*\((\S+) \+ (\S+)\*max.* graph sha256:(\w+) with the parameters sha256:(\w+)")
 
 def stated(expected):
     """What the sentence of tl-check says, in the words of the second opinion."""

@@ -242,7 +242,7 @@ def graph(value):
     live = set(outputs.values())
     for id in reversed(range(len(nodes))): live |= set(nodes[id]["parents"] if id in live else ())
     need(len(live) == len(nodes), "graph_c5")
-    digest = hashlib.sha256(json.dumps({"nodes": texts, "outputs": outputs}, separators=(",", ":"), ensure_ascii=False).encode())
+    digest = hashlib.sha256(json.dumps({"nodes": texts, "outputs": outputs}, separators=(",", ":"), ensure_ascii=False, default=lambda v: need(False, "no value of the format")).encode())
     return *declared.values(), {name: nodes[id]["shape"] for name, id in outputs.items()}, nodes, outputs, digest.hexdigest(), refused
 
 # §5 Claims

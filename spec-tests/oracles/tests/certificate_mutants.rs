@@ -214,12 +214,12 @@ fn all_of(path: &Path, number: u64) -> Option<Counts> {
     let mut counts = Counts::default();
     let written = std::env::var_os("TL_MUTANTS")
         .filter(|_| effort.bytes && matches!(evaluator.original().claim, Claim::Forward(_)));
-    for (i, mutant) in mutants(&text, effort, &mut random).iter().enumerate() {
-        let verdict = judge(&evaluator, accepted.sentence(), mutant, &files, &mut counts);
+    mutants(&text, effort, &mut random, &mut |mutant| {
+        let verdict = judge(&evaluator, accepted.sentence(), &mutant, &files, &mut counts);
         if let Some(folder) = &written {
-            write(Path::new(folder), path, i, mutant, &verdict);
+            write(Path::new(folder), path, counts.mutants, &mutant, &verdict);
         }
-    }
+    });
     for (mutant, files) in of_files(&text, &files, effort, &mut random) {
         judge(&evaluator, accepted.sentence(), &mutant, &files, &mut counts);
     }

@@ -199,32 +199,22 @@ impl Reduction<'_> {
     }
 }
 
-/// Lanes 0 … of `width` into one; those that are missing leave their partners as they are.
-fn combined(lanes: Vec<u32>, width: usize, combine: &str, add: &dyn Fn(u32, u32) -> u32) -> u32 {
-    let mut lanes: Vec<Option<u32>> = lanes.into_iter().map(Some).chain(std::iter::repeat(None)).take(width).collect();
-    let join = |x: Option<u32>, y: Option<u32>| match (x, y) {
-        (Some(x), Some(y)) => Some(add(x, y)),
-        (x, y) => x.or(y),
-    };
-    match combine {
-        "sequential" => lanes.into_iter().reduce(join).flatten(),
-        "halving" => {
-            while lanes.len() > 1 {
-                let upper = lanes.split_off(lanes.len().div_ceil(2));
-                for (lane, other) in lanes.iter_mut().zip(upper) {
-                    *lane = join(*lane, other);
-                }
-            }
-            lanes[0]
-        }
-        _ => {
-            while lanes.len() > 1 {
-                lanes = lanes.chunks(2).map(|pair| join(pair[0], pair.get(1).copied().flatten())).collect();
-            }
-            lanes[0]
-        }
+/// Lanes 0 … of `width` into one; those after the given ones have no term, and leave their partners as they are.
+fn combined(mut lanes: Vec<u32>, mut width: usize, combine: &str, add: &dyn Fn(u32, u32) -> u32) -> u32 {
+    if combine == "sequential" {
+        return lanes.into_iter().reduce(add).expect("a lane with a term");
     }
-    .expect("a lane with a term")
+    while width > 1 {
+        width = width.div_ceil(2);
+        lanes = if combine == "halving" {
+            let upper = lanes.split_off(lanes.len().min(width));
+            let joined = lanes.iter().zip(&upper).map(|(&x, &y)| add(x, y));
+            joined.chain(lanes.iter().skip(upper.len()).copied()).collect()
+        } else {
+            lanes.chunks(2).map(|pair| pair.iter().copied().reduce(add).expect("one or two")).collect()
+        };
+    }
+    lanes[0]
 }
 
 impl Reading for Execution<'_> {

@@ -73,12 +73,12 @@ const OPERATIONS: &str = "abs adaptive_avg_pool add avg_pool batch_norm broadcas
     masked_softmax matmul max max_pool mean min mish mul neg pad permute pow reciprocal reduce_max reduce_min relu reshape rms_norm rsqrt scale \
     sigmoid silu sin slice softmax softplus sqrt sub sum tanh transpose upsample rely";
 
-/// All mutants of the document with this text; never the text itself.
-pub fn mutants(text: &[u8], effort: Effort, random: &mut Random) -> Vec<Mutant> {
+/// Hands all mutants of the document with this text to `sink`; never the text itself.
+pub fn mutants(text: &[u8], effort: Effort, random: &mut Random, sink: &mut dyn FnMut(Mutant)) {
     let tree = Json::read(text).expect("an accepted certificate");
     let mut names = BTreeSet::new();
     collect_names(&tree, "", &mut names);
-    let mut walk = Walk { names, effort, random, found: Vec::new() };
+    let mut walk = Walk { names, effort, random };
     let (mut sites, mut path) = (Vec::new(), Vec::new());
     list_sites(&tree, "", &mut path, &mut sites);
     for (path, key) in &sites {
@@ -90,11 +90,10 @@ pub fn mutants(text: &[u8], effort: Effort, random: &mut Random) -> Vec<Mutant> 
             let mut mutant = tree.clone();
             *at_mut(&mut mutant, path) = replacement;
             let what = format!("{} {change}", pointer(&tree, path));
-            walk.found.push(Mutant { what, text: mutant.text().into_bytes() });
+            sink(Mutant { what, text: mutant.text().into_bytes() });
         }
     }
-    let mut found = walk.found;
-    let mut push = |what: String, text: Vec<u8>| found.push(Mutant { what, text });
+    let mut push = |what: String, text: Vec<u8>| sink(Mutant { what, text });
     for (what, end) in
         [("junk after", &b" x"[..]), ("a second document", b"{}"), ("a new line", b"\n"), ("a NUL", b"\0")]
     {
@@ -111,7 +110,6 @@ pub fn mutants(text: &[u8], effort: Effort, random: &mut Random) -> Vec<Mutant> 
         }
         (0..text.len()).step_by(16).for_each(|at| push(format!("cut at byte {at}"), text[..at].to_vec()));
     }
-    found
 }
 
 type Path = Vec<usize>;
@@ -175,7 +173,6 @@ struct Walk<'a> {
     names: BTreeSet<String>,
     effort: Effort,
     random: &'a mut Random,
-    found: Vec<Mutant>,
 }
 
 type Changes = Vec<(String, Json)>;
