@@ -1,7 +1,9 @@
 //! The meaning of a graph over any reading: each operation as its page in `spec-tests/ops` states it, in its order of operations.
 
+use super::attributes::Attributes;
 use super::document::{Attribute, Document, Node, Tensor, Tensors};
 use super::json::Json;
+use super::positions::{lines, positions, steps, stretched, windows};
 use rug::Rational;
 use std::collections::BTreeMap;
 
@@ -31,7 +33,7 @@ impl Trouble {
     }
 }
 
-type Result<T> = std::result::Result<T, Trouble>;
+pub(super) type Result<T> = std::result::Result<T, Trouble>;
 
 /// A function of one argument that a reading has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,106 +133,30 @@ pub fn evaluate<R: Reading>(reading: &R, document: &Document, inputs: &Tensors) 
     Ok(document.outputs_of_graph.iter().map(output).collect())
 }
 
-fn malformed<T>(what: &str) -> Result<T> {
+pub(super) fn malformed<T>(what: &str) -> Result<T> {
     Err(Trouble::Malformed(what.into()))
 }
 
-fn require(condition: bool, what: &str) -> Result<()> {
+pub(super) fn require(condition: bool, what: &str) -> Result<()> {
     if condition { Ok(()) } else { malformed(what) }
 }
 
-/// The attributes of a node, these and no others.
-struct Attributes<'a>(&'a Node);
-
-impl<'a> Attributes<'a> {
-    fn exactly(node: &'a Node, names: &[&str]) -> Result<Self> {
-        let fits = names.len() == node.attributes.len() && names.iter().all(|name| node.attributes.contains_key(*name));
-        require(fits, "attributes")?;
-        Ok(Attributes(node))
-    }
-
-    fn plain(&self, name: &str) -> Result<&'a Json> {
-        if let Attribute::Plain(json) = &self.0.attributes[name] { Ok(json) } else { malformed(name) }
-    }
-
-    fn number(&self, name: &str) -> Result<&'a Rational> {
-        if let Attribute::Number(number) = &self.0.attributes[name] { Ok(number) } else { malformed(name) }
-    }
-
-    fn numbers(&self, name: &str) -> Result<&'a [Rational]> {
-        if let Attribute::Numbers(numbers) = &self.0.attributes[name] { Ok(numbers) } else { malformed(name) }
-    }
-
-    fn flag(&self, name: &str) -> Result<bool> {
-        if let Json::Bool(flag) = self.plain(name)? { Ok(*flag) } else { malformed(name) }
-    }
-
-    fn text(&self, name: &str) -> Result<&'a str> {
-        if let Json::String(text) = self.plain(name)? { Ok(text) } else { malformed(name) }
-    }
-
-    fn integer(&self, name: &str) -> Result<usize> {
-        integer(self.plain(name)?)
-    }
-
-    fn integers(&self, name: &str) -> Result<Vec<usize>> {
-        if let Json::Array(items) = self.plain(name)? { items.iter().map(integer).collect() } else { malformed(name) }
-    }
-}
-
-fn integer(json: &Json) -> Result<usize> {
-    let Json::Number(text) = json else { return malformed("an integer") };
-    text.parse().map_err(|_| Trouble::Malformed("an integer that is not negative".into()))
-}
-
-/// The distance of neighbours along each axis.
-fn steps(shape: &[usize]) -> Vec<usize> {
-    (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect()
-}
-
-/// The flat positions of all index tuples below `shape`, row-major, where axis `a` advances by `steps[a]`.
-fn positions(shape: &[usize], steps: &[usize]) -> Vec<usize> {
-    let mut found = vec![0];
-    for (&extent, &step) in shape.iter().zip(steps) {
-        found = found.iter().flat_map(|&base| (0..extent).map(move |i| base + i * step)).collect();
-    }
-    found
-}
-
-/// For each result of a reduction the positions of its terms, row-major; and the shape of the result.
-fn lines(shape: &[usize], axes: &[usize], keep: bool) -> (Vec<Vec<usize>>, Vec<usize>) {
-    let all = steps(shape);
-    let pick = |inside: bool| {
-        let chosen: Vec<usize> = (0..shape.len()).filter(|axis| axes.contains(axis) == inside).collect();
-        let extents: Vec<usize> = chosen.iter().map(|&axis| shape[axis]).collect();
-        positions(&extents, &chosen.iter().map(|&axis| all[axis]).collect::<Vec<_>>())
-    };
-    let (inner, outer) = (pick(true), pick(false));
-    let kept = (0..shape.len()).filter(|axis| keep || !axes.contains(axis));
-    let result = kept.map(|axis| if axes.contains(&axis) { 1 } else { shape[axis] }).collect();
-    (outer.iter().map(|base| inner.iter().map(|i| base + i).collect()).collect(), result)
-}
-
-/// Where each element of `x` repeated to `shape` comes from.
-fn stretched(x: &[usize], shape: &[usize]) -> Result<Vec<usize>> {
-    require(x.len() <= shape.len(), "shapes that do not broadcast")?;
-    let missing = shape.len() - x.len();
-    require(x.iter().zip(&shape[missing..]).all(|(e, d)| *e == 1 || e == d), "shapes that do not broadcast")?;
-    let own = x.iter().zip(steps(x)).map(|(&extent, step)| if extent == 1 { 0 } else { step });
-    Ok(positions(shape, &vec![0; missing].into_iter().chain(own).collect::<Vec<_>>()))
-}
+type Unary<'f, V> = &'f dyn Fn(&V) -> Result<V>;
+type Binary<'f, V> = &'f dyn Fn(&V, &V) -> Result<V>;
+type Choice<'f, V> = &'f dyn Fn(&V, &V) -> V;
+type Reduction<'f, V> = &'f dyn Fn(&[&V]) -> Result<V>;
 
 /// One value of a node.
 #[allow(clippy::too_many_lines, reason = "one arm an operation")]
 fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> Result<Array<R::Value>> {
     let integral = |n: usize| r.constant(&Rational::from(n));
     let one = integral(1);
-    let map = |f: &dyn Fn(&R::Value) -> Result<R::Value>| -> Result<Array<R::Value>> {
+    let map = |f: Unary<'_, R::Value>| -> Result<Array<R::Value>> {
         let [x] = xs else { return malformed("not one parent") };
         Ok(Array { shape: x.shape.clone(), data: x.data.iter().map(f).collect::<Result<_>>()? })
     };
-    let plain = |f: &dyn Fn(&R::Value) -> Result<R::Value>| Attributes::exactly(node, &[]).and_then(|_| map(f));
-    let both = |f: &dyn Fn(&R::Value, &R::Value) -> Result<R::Value>| -> Result<Array<R::Value>> {
+    let plain = |f: Unary<'_, R::Value>| Attributes::exactly(node, &[]).and_then(|_| map(f));
+    let both = |f: Binary<'_, R::Value>| -> Result<Array<R::Value>> {
         Attributes::exactly(node, &[])?;
         let [x, y] = xs else { return malformed("not two parents") };
         require(x.shape == y.shape, "operands of different shapes")?;
@@ -247,7 +173,7 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
         let below = r.function(Function::Exp, &r.neg(&r.abs(&z)))?;
         r.div(&r.add(&r.max(&z, &integral(0)), &r.function(Function::Log1p, &below)?)?, beta)
     };
-    let reduce = |f: &dyn Fn(&[&R::Value]) -> Result<R::Value>| -> Result<Array<R::Value>> {
+    let reduce = |f: Reduction<'_, R::Value>| -> Result<Array<R::Value>> {
         let attributes = Attributes::exactly(node, &["axes", "keepdims"])?;
         let ([x], axes) = (xs, attributes.integers("axes")?) else { return malformed("not one parent") };
         require(axes.windows(2).all(|pair| pair[0] < pair[1]) && axes.iter().all(|&a| a < x.shape.len()), "axes")?;
@@ -255,9 +181,7 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
         let data = lines.iter().map(|line| f(&line.iter().map(|&i| &x.data[i]).collect::<Vec<_>>()));
         Ok(Array { shape, data: data.collect::<Result<_>>()? })
     };
-    let fold = |terms: &[&R::Value], f: &dyn Fn(&R::Value, &R::Value) -> R::Value| {
-        terms[1..].iter().fold(terms[0].clone(), |m, x| f(&m, x))
-    };
+    let fold = |terms: &[&R::Value], f: Choice<'_, R::Value>| terms[1..].iter().fold(terms[0].clone(), |m, x| f(&m, x));
     match node.op.as_str() {
         "relu" => plain(&|x| Ok(r.max(x, &integral(0)))),
         "neg" => plain(&|x| Ok(r.neg(x))),
@@ -537,40 +461,4 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
         }
         other => Err(Trouble::Unsupported(other.into())),
     }
-}
-
-/// The cells of one window in row-major order, `None` where it sees padding.
-type Window = Vec<Option<usize>>;
-
-/// The extents of the result along the spatial axes, and its windows.
-fn windows(a: &Attributes<'_>, space: &[usize], kernel: &[usize], ceil: bool) -> Result<(Vec<usize>, Vec<Window>)> {
-    let lists = ["stride", "dilation", "pad_before", "pad_after"].map(|name| a.integers(name));
-    let [stride, dilation, before, after] = lists;
-    let (stride, dilation, before, after) = (stride?, dilation?, before?, after?);
-    let rank = space.len();
-    require((1..=3).contains(&rank) && kernel.len() == rank, "spatial axes")?;
-    require([&stride, &dilation, &before, &after].iter().all(|list| list.len() == rank), "a list of another length")?;
-    require([kernel, &stride, &dilation].iter().all(|list| list.iter().all(|&n| n > 0)), "a zero")?;
-    let (mut out, mut found) = (Vec::new(), vec![vec![Some(0)]]);
-    let all = steps(space);
-    for axis in 0..rank {
-        let (n, step) = (space[axis], all[axis]);
-        let span = dilation[axis] * (kernel[axis] - 1) + 1;
-        let room = (n + before[axis] + after[axis]).checked_sub(span);
-        let room = room.ok_or_else(|| Trouble::Malformed("no window fits".into()))?;
-        let mut count = if ceil { room.div_ceil(stride[axis]) } else { room / stride[axis] } + 1;
-        count -= usize::from((count - 1) * stride[axis] >= n + before[axis] && ceil);
-        let along = |p: usize| -> Window {
-            let cell = |k: usize| (p * stride[axis] + k * dilation[axis]).checked_sub(before[axis]);
-            (0..kernel[axis]).map(|k| cell(k).filter(|&i| i < n).map(|i| i * step)).collect()
-        };
-        let cross = |window: &Window, p: usize| -> Window {
-            let other = along(p);
-            let sum = |x: &Option<usize>, y: &Option<usize>| Some((*x)? + (*y)?);
-            window.iter().flat_map(|x| other.iter().map(move |y| sum(x, y))).collect()
-        };
-        found = found.iter().flat_map(|window| (0..count).map(move |p| cross(window, p))).collect();
-        out.push(count);
-    }
-    Ok((out, found))
 }

@@ -5,12 +5,14 @@
 //! (pairs of MPFR numbers rounded outward) for the reals, and over `execution` (Berkeley SoftFloat, and MPFR for functions) for binary32. Nothing
 //! of the kernel is used but the names of its rounding modes.
 
+mod attributes;
 pub mod document;
 pub mod enclosure;
 pub mod evaluation;
 pub mod execution;
 pub mod json;
 pub mod mutants;
+mod positions;
 
 use document::{Claim, Document, Tolerance};
 use evaluation::{Outputs, Trouble, evaluate};
@@ -74,7 +76,7 @@ impl Tolerance {
     /// `|y − s| ≤ slack·(abs + rel·max(|y|, |s|))` for every `s` of an enclosure, or for none.
     fn admits(&self, y: &Rational, s: &enclosure::Enclosure) -> Result<(), Trouble> {
         let (lo, hi) = s.ends().ok_or_else(|| Trouble::Undecided("an unbounded enclosure".into()))?;
-        let allowed = |largest: Rational| Rational::from(&self.slack * (self.abs.clone() + &self.rel * largest));
+        let allowed = |largest: Rational| self.slack.clone() * (self.abs.clone() + largest * &self.rel);
         let far = Rational::from(y - &lo).abs().max(Rational::from(y - &hi).abs());
         let inside = lo <= *y && *y <= hi;
         let near =
