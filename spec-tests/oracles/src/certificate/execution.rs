@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use tl_kernel::context::binary32::RoundingMode;
 
 const ZERO: u32 = 0;
+const ONE: u32 = 0x3f80_0000;
 const CANONICAL: u32 = 0x7fc0_0000;
 const X86: u32 = 0xffc0_0000;
 const QUIET: u32 = 0x0040_0000;
@@ -274,8 +275,13 @@ impl Reading for Execution<'_> {
     }
 
     fn pow(&self, x: &u32, y: &u32) -> Result<u32, Trouble> {
+        // IEEE 754-2019 §9.2.1: x^±0 and 1^y are 1, whatever the other operand, unless it is a signalling NaN.
+        let signalling = [*x, *y].iter().any(|&word| is_nan(word) && word & QUIET == 0);
+        if !signalling && (y << 1 == 0 || *x == ONE) {
+            return Ok(ONE);
+        }
         if is_nan(*x) || is_nan(*y) {
-            return Err(Trouble::Unsupported("a power of a NaN".into()));
+            return Ok(self.settled(&[*x, *y], CANONICAL));
         }
         let (a, b) = (f32::from_bits(*x), f32::from_bits(*y));
         Ok(self.settled(&[], self.arbiter.borrow_mut().power(a, b, self.mode, Precision::High).0))
