@@ -30,6 +30,22 @@ pub enum Statement {
     },
     /// Bit for bit the result of this execution.
     Exec(Execution),
+    /// Every recorded node within what is allowed of its own operation at the recorded values.
+    Trace {
+        /// What is allowed, as it is to be written.
+        tolerance: Json,
+        /// What is allowed at some operations, by keyword.
+        operations: Vec<(String, Json)>,
+        /// Recorded nodes that are no outputs, by id in decimal, a case each.
+        nodes: Vec<Named<u32>>,
+    },
+    /// An execution and the reals part ways.
+    Divergence {
+        /// The execution that gives the outputs.
+        execution: Execution,
+        /// In what they differ, as it is to be written.
+        gap: Json,
+    },
 }
 
 /// A certificate to be written.
@@ -104,6 +120,10 @@ impl Certificate<'_> {
             Json::Array(cases.iter().enumerate().map(case).collect())
         };
         let (inputs, outputs) = (cases("inputs", self.inputs), cases("outputs", self.outputs));
+        let nodes = match self.statement {
+            Statement::Trace { nodes, .. } => Some(cases("nodes", nodes)),
+            _ => None,
+        };
         if !placed.large.is_empty() {
             let bytes = safetensors(&placed.large)?;
             files.push((file, Json::string(Digest::of(&bytes).to_string())));
@@ -113,7 +133,7 @@ impl Certificate<'_> {
         entries.extend(self.about.map(|about| ("about", Json::string(about))));
         let producer = [("name", Json::string("tl")), ("version", Json::string(env!("CARGO_PKG_VERSION")))];
         entries.push(("producer", Json::object(producer)));
-        entries.push(("claim", self.statement.encode(outputs)));
+        entries.push(("claim", self.statement.encode(nodes, outputs)));
         let graph = self.model.graph.graph().encode();
         entries.push(("model", Json::object([("graph", graph), ("parameters", parameters)])));
         entries.push(("inputs", inputs));
@@ -126,21 +146,29 @@ impl Certificate<'_> {
 }
 
 impl Statement {
-    fn encode(&self, outputs: Json) -> Json {
-        match self {
+    fn encode(&self, nodes: Option<Json>, outputs: Json) -> Json {
+        let (kind, mut entries) = match self {
             Statement::Forward { abs, rel, slack } => {
                 let tolerance =
                     [("abs", abs), ("rel", rel), ("slack", slack)].map(|(key, text)| (key, Json::string(text)));
-                Json::object([
-                    ("kind", Json::string("forward")),
-                    ("tolerance", Json::object(tolerance)),
-                    ("outputs", outputs),
-                ])
+                ("forward", vec![("tolerance", Json::object(tolerance))])
             }
-            Statement::Exec(execution) => {
-                Json::object([("kind", Json::string("exec")), ("execution", execution.encode()), ("outputs", outputs)])
+            Statement::Exec(execution) => ("exec", vec![("execution", execution.encode())]),
+            Statement::Trace { tolerance, operations, .. } => {
+                let mut entries = vec![("tolerance", tolerance.clone())];
+                if !operations.is_empty() {
+                    entries.push(("operations", Json::Object(operations.clone())));
+                }
+                ("trace", entries)
             }
-        }
+            Statement::Divergence { execution, gap } => {
+                ("divergence", vec![("execution", execution.encode()), ("gap", gap.clone())])
+            }
+        };
+        entries.insert(0, ("kind", Json::string(kind)));
+        entries.extend(nodes.map(|nodes| ("nodes", nodes)));
+        entries.push(("outputs", outputs));
+        Json::object(entries)
     }
 }
 

@@ -214,7 +214,7 @@ fn evaluated<C: Context>(model: &tl::Model, context: &C, inputs: &Named<u32>) ->
         .iter()
         .map(|(name, tensor)| (name.clone(), tensor.try_map(|&word| context.datum(word)).unwrap()))
         .collect();
-    evaluate(&model.graph, |_| context, &model.parameters, &inputs, |_, _| ()).unwrap()
+    evaluate(&model.graph, |_| context, &model.parameters, &inputs).unwrap()
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn executed(model: &Model, case: &Named<u32>, schedule: &Schedule) -> Result<Nam
     const NAN: u32 = 0x7fc0_0000;
     let hardware = Hardware32::new(schedule.clone());
     let outputs = real_inputs(&hardware, case).and_then(|inputs| {
-        evaluate(&model.graph, |_| &hardware, &model.parameters, &inputs, |_, _| ())
+        evaluate(&model.graph, |_| &hardware, &model.parameters, &inputs)
             .map_err(|located| Error::at_node(&model.path, &located))
     })?;
     let word = |x: &f32| Ok::<u32, Error>(if x.is_nan() { NAN } else { x.to_bits() });
@@ -243,7 +243,7 @@ fn worst_error_at(
     let (mut worst, mut radius) = (Dyadic::zero(), Dyadic::zero());
     for (case, (inputs, outputs)) in inputs.iter().zip(outputs).enumerate() {
         let inputs = real_inputs(&real, inputs).map_err(|error| (error, true))?;
-        let exact = evaluate(&model.graph, |_| &real, &model.parameters, &inputs, |_, _| ());
+        let exact = evaluate(&model.graph, |_| &real, &model.parameters, &inputs);
         let exact = exact.map_err(|located| {
             let undecided = matches!(located.error, EvalError::Undecided { .. });
             (Error::at_node(&model.path, &located), !undecided)

@@ -169,7 +169,7 @@ fn read<C: Context>(model: &Model, context: &C, case: &Named<u32>) -> Result<Nam
         let datum = |error: EvalError| Error::new(Code::Evaluation, format!("input {name:?}"), error.to_string());
         inputs.insert(name.clone(), tensor.try_map(|&word| context.datum(word)).map_err(datum)?);
     }
-    let outputs = evaluate(&model.graph, |_| context, &model.parameters, &inputs, |_, _| ());
+    let outputs = evaluate(&model.graph, |_| context, &model.parameters, &inputs);
     outputs.map_err(|located| Error::at_node(&model.path, &located))
 }
 
@@ -239,6 +239,6 @@ fn interval(model: &Model, case: &Named<u32>, bits: u64, radius: &Exact) -> Resu
     let datum = |error: EvalError| Error::new(Code::Evaluation, "an input", error.to_string());
     let boxes: Result<Named<Enclosure>, Error> =
         case.iter().map(|(name, tensor)| Ok((name.clone(), tensor.try_map(beside).map_err(datum)?))).collect();
-    let outputs = evaluate(&model.graph, |_| &reading, &model.parameters, &boxes?, |_, _| ());
+    let outputs = evaluate(&model.graph, |_| &reading, &model.parameters, &boxes?);
     map(outputs.map_err(|located| Error::at_node(&model.path, &located))?, enclosure_text)
 }

@@ -174,5 +174,5 @@ pub(crate) fn evaluated<C: Context>(
         .iter()
         .map(|(name, tensor): (_, &Tensor<u32>)| Ok((name.clone(), tensor.try_map(|&word| context.datum(word))?)))
         .collect();
-    evaluate(graph, |_| context, parameters, &inputs?, |_, _| ()).map_err(|located| located.error)
+    evaluate(graph, |_| context, parameters, &inputs?).map_err(|located| located.error)
 }

@@ -85,6 +85,13 @@ const KIND: &str = r#""kind": "forward","#;
 const PARAMETERS: &str = r#""parameters": {}"#;
 const FILES: &str = r#""files": {},"#;
 
+/// The claim that an execution of the same graph and the reals part ways; what it states beside is shown.
+const fn divergence(code: &'static str, shown: &'static [(&'static str, &'static str)]) -> Example {
+    const EXECUTION: &str = r#""kind": "divergence", "execution": {"rounding": "nearest_even", "nan": "canonical", "schedule": {"order":
+        {"kind": "sequential"}, "fma": false, "start": "first_term", "bias": "last"}},"#;
+    Example { code, shown, told: &[(KIND, EXECUTION)], options: &[] }
+}
+
 const EXAMPLES: &[Example] = &[
     example("TL0101", &[(PARAMETERS, r#""parameters": {},"#)]),
     example("TL0102", &[(KIND, r#""kind": "forward", "kind": "exec","#)]),
@@ -133,6 +140,23 @@ const EXAMPLES: &[Example] = &[
     example("TL0203", &[(INPUTS, r#""inputs": []"#)]),
     example("TL0230", &[(TOLERANCE, r#""tolerance": {"abs": "-1e-6", "rel": "0"}"#)]),
     example("TL0231", &[(OUTPUTS, r#""outputs": [{"y": {"shape": [2], "words": "3f800001 00000000"}}]"#)]),
+    Example {
+        code: "TL0251",
+        shown: &[
+            (KIND, r#""kind": "trace", "nodes": [{}],"#),
+            (OUTPUTS, r#""outputs": [{"y": {"shape": [2], "words": "3f800001 00000000"}}]"#),
+        ],
+        told: &[(TOLERANCE, r#""tolerance": {"rounding": {"factor": "1", "library": 4}}"#)],
+        options: &[],
+    },
+    divergence("TL0260", &[(TOLERANCE, r#""gap": {"kind": "decision", "property": [[]], "binary32": true}"#)]),
+    divergence(
+        "TL0261",
+        &[(
+            TOLERANCE,
+            r#""gap": {"kind": "element", "output": "y", "index": [0], "beyond": {"abs": "0", "rel": "0"}}"#,
+        )],
+    ),
     limit("TL0301", &["--max-json-bytes", "100"]),
     limit("TL0302", &["--max-elements", "3"]),
     limit("TL0303", &["--max-nodes", "1"]),

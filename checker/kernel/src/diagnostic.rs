@@ -73,10 +73,13 @@ codes! {
     Undefined = "TL0201", Rejected, "the real meaning of the graph is undefined at this input";
     NotFinite = "TL0202", Rejected, "a datum of a claim over the reals is an infinity or NaN";
     NoCase = "TL0203", Rejected, "the claim lists no case, or inputs and outputs do not pair up";
-    Tolerance = "TL0230", Rejected, "a tolerance is negative";
+    Tolerance = "TL0230", Rejected, "a tolerance is negative or out of range";
     OutsideTolerance = "TL0231", Rejected, "the recorded output is outside its tolerance";
     BitsDiffer = "TL0241", Rejected, "the recorded output is not the result of the stated execution";
     Schedule = "TL0242", Rejected, "the reduction schedule is malformed";
+    Unexplained = "TL0251", Rejected, "the recorded value of a node is outside what is allowed there";
+    Gap = "TL0260", Rejected, "the gap or property of a claim is malformed";
+    NoGap = "TL0261", Rejected, "the execution and the reals do not part ways as stated";
     // 03xx: limits and what the checker does not do.
     LimitBytes = "TL0301", Declined, "the certificate or one of its files is larger than the limit";
     LimitElements = "TL0302", Declined, "a tensor or the evaluation needs more elements than the limit";

@@ -39,7 +39,7 @@ pub(crate) fn compare(
         EvalError::NotFinite { .. } | EvalError::Undefined { .. } => format!("SKIP {error}"),
         error => error.to_string(),
     };
-    let found = evaluate(&checked, |_| &real, &model.parameters, &values.map_err(skip)?, |_, _| ())
+    let found = evaluate(&checked, |_| &real, &model.parameters, &values.map_err(skip)?)
         .map_err(|located| skip(located.error))?;
     let dyadic = |x: f32| Dyadic::from_binary32(x.to_bits()).unwrap();
     for (expected, name) in outputs.iter().zip(&model.outputs) {

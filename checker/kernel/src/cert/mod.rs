@@ -11,11 +11,11 @@ pub mod json;
 mod safetensors;
 pub mod tensor;
 
-use crate::claim::Claim;
+use crate::claim::{Claim, Stated};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::evaluate::Named;
-use crate::ir::{CheckedGraph, Graph, Shape, Tensor};
-use crate::limits::{Limits, wide};
+use crate::ir::{CheckedGraph, Graph, Shape};
+use crate::limits::Limits;
 use digest::Digest;
 use json::{Cursor, Object, below};
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub struct Document {
     graph: Graph,
     parameters: BTreeMap<String, TensorSource>,
     inputs: Vec<BTreeMap<String, TensorSource>>,
-    claim: Claim<TensorSource>,
+    claim: Stated,
     files: BTreeMap<String, Digest>,
     precision: Option<u64>,
 }
@@ -41,7 +41,7 @@ pub struct Certificate {
     pub(crate) graph: CheckedGraph,
     pub(crate) parameters: Named<u32>,
     pub(crate) inputs: Vec<Named<u32>>,
-    pub(crate) claim: Claim<Tensor<u32>>,
+    pub(crate) claim: Claim,
     pub(crate) precision: Option<u64>,
     graph_digest: Digest,
     parameter_digest: Digest,
@@ -59,7 +59,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Document, Diagnostic> {
         if let Some(producer) = document.optional("producer") {
             producer.record(|it| Ok((it.decode::<String>("name")?, it.decode::<String>("version")?)))?;
         }
-        let claim = Claim::decode(document.take("claim")?)?;
+        let claim = Stated::decode(document.take("claim")?)?;
         let model = |model: &mut Object| {
             Ok((Graph::decode(model.take("graph")?, limits)?, TensorSource::decode_named(model.take("parameters")?)?))
         };
@@ -108,15 +108,9 @@ impl Document {
         let parameters = tensors.fit(self.parameters, graph.constants(), "/model/parameters")?;
         let fit = |(i, case)| tensors.fit(case, graph.inputs(), &format!("/inputs/{i}"));
         let inputs = self.inputs.into_iter().enumerate().map(fit).collect::<Result<Vec<_>, _>>()?;
-        let (each, count) = (graph.work().saturating_mul(self.claim.kind.cost), inputs.len());
-        Code::LimitWork.unless(each.saturating_mul(wide(count)) <= limits.work, "/inputs", || {
-            format!("{count} cases at the cost of {each} multiply-adds each, the limit is {}", limits.work)
-        })?;
-        let claim = self.claim.bind(&graph, inputs.len(), |outputs, place| {
-            let shape_of = |&id: &usize| graph.nodes().get(id).map(|node| &node.shape);
-            let wanted = graph.outputs().iter().filter_map(|(name, id)| Some((name.as_str(), shape_of(id)?)));
-            tensors.fit(outputs, wanted, &place)
-        })?;
+        let claim = self
+            .claim
+            .bind(&graph, inputs.len(), limits, |given, wanted, place| tensors.fit(given, wanted.into_iter(), place))?;
         for (path, tensors_of_file) in &tensors.tensors {
             let is_used = |name: &String| tensors.used.contains(&(path.clone(), name.clone()));
             let message = match tensors_of_file.keys().find(|name| !is_used(name)) {

@@ -75,13 +75,13 @@ impl Rule for Execution {
         })
     }
 
-    fn decide(&self, case: &Case, _: &Limits) -> Result<Facts, Diagnostic> {
+    fn decide(&self, case: &Case, _: usize, _: &Limits) -> Result<Facts, Diagnostic> {
         let Case { certificate, inputs, .. } = case;
         let reading = |schedule: &Schedule| Binary32::new(self.environment, schedule.clone());
         let common = reading(&self.schedule);
         let own: BTreeMap<_, _> = self.nodes.iter().map(|(&id, schedule)| (id, reading(schedule))).collect();
         let context = |id: usize| own.get(&id).unwrap_or(&common);
-        let executed = evaluate(&certificate.graph, context, &certificate.parameters, inputs, |_, _| ());
+        let executed = evaluate(&certificate.graph, context, &certificate.parameters, inputs);
         let executed = executed.map_err(|located| {
             let schedule = matches!(located.error, EvalError::Undefined { function: "schedule", .. });
             let finding = finding(located);
@@ -101,16 +101,25 @@ impl Rule for Execution {
     }
 
     fn sentence(&self, certificate: &Certificate) -> String {
+        format!(
+            "for each of {} listed inputs x, the recorded outputs are, bit for bit, the result at x of executing {} {}",
+            certificate.cases(),
+            model_in_words(certificate),
+            self.in_words()
+        )
+    }
+}
+
+impl Execution {
+    /// `in binary32 with rounding …`.
+    pub(super) fn in_words(&self) -> String {
         let Execution { environment, schedule, nodes } = self;
         let exceptions = match nodes.len() {
             0 => String::new(),
             n => format!(" (other schedules, stated in the certificate, at {n} nodes)"),
         };
         format!(
-            "for each of {} listed inputs x, the recorded outputs are, bit for bit, the result at x of executing {} in binary32 with rounding {}, \
-             NaN policy {} and the schedule {}{exceptions}",
-            certificate.cases(),
-            model_in_words(certificate),
+            "in binary32 with rounding {}, NaN policy {} and the schedule {}{exceptions}",
             environment.rounding.keyword(),
             environment.nan.keyword(),
             schedule.encode(),

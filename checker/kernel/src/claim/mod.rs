@@ -1,29 +1,39 @@
 //! Claims: what a certificate may state, one file a kind, and how a verdict follows.
 //!
-//! A claim about several inputs is as many [`Obligation`]s, independent of one another. [`discharge`] decides one of them; the evidence that
-//! it returns can be built nowhere else. [`conclude`] accepts only when it is shown evidence for every obligation of the certificate.
+//! A claim about several inputs is as many [`Obligation`]s, independent of one another, and one about recorded nodes has one for each of them.
+//! [`discharge`] decides one of them; the evidence that it returns can be built nowhere else. [`conclude`] accepts only when it is shown evidence for every obligation of the certificate.
 //!
 //! A kind is a type that implements `Rule` in a file of its own and a row of `KINDS`; cases, recorded outputs and findings about their elements are
 //! the same for all and stand here.
 
+mod case;
+mod divergence;
 mod exec;
 mod forward;
+mod property;
+mod stated;
+mod tolerance;
+mod trace;
 
 use crate::cert::Certificate;
-use crate::cert::json::{Cursor, Object, below};
-use crate::cert::tensor::TensorSource;
+use crate::cert::json::Object;
 use crate::context::EvalError;
 use crate::diagnostic::{Code, Diagnostic, Outcome};
-use crate::ir::evaluate::{Located, Named};
-use crate::ir::{CheckedGraph, Tensor};
+use crate::ir::CheckedGraph;
+use crate::ir::evaluate::{Cut, Located, Named};
 use crate::limits::Limits;
 use crate::number::Dyadic;
 use crate::number::decimal::decimal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use case::{Case, Element, Recorded};
+pub use divergence::{Divergence, Gap};
 pub use exec::Execution;
-pub use forward::Tolerance;
+pub use property::{Linear, Property};
+pub(crate) use stated::Stated;
+pub use tolerance::Tolerance;
+pub use trace::{Allowance, Trace};
 
 /// What was found on the way to a verdict: named exact figures.
 pub type Facts = Vec<(&'static str, String)>;
@@ -35,8 +45,8 @@ trait Rule: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Decides one case; on success the facts found.
-    fn decide(&self, case: &Case, limits: &Limits) -> Result<Facts, Diagnostic>;
+    /// Decides one case, or what is recorded for node `part` of it where the kind records nodes; on success the facts found.
+    fn decide(&self, case: &Case, part: usize, limits: &Limits) -> Result<Facts, Diagnostic>;
 
     /// The claim in words.
     fn sentence(&self, certificate: &Certificate) -> String;
@@ -48,109 +58,88 @@ pub(crate) struct Kind {
     /// As certificates write it.
     pub(crate) keyword: &'static str,
     /// What a step of the evaluation costs beside one of a dot product over the reals at 64 bits (about 5 ns): binary32 words take about 25 ns.
-    pub(crate) cost: u64,
+    cost: u64,
+    /// Elements as which one value at 64 bits counts.
+    value: u64,
+    /// Whether nodes are recorded beside outputs.
+    nodes: bool,
     /// Decodes and consumes the keys of this kind; the caller finishes the object.
     decode: fn(&mut Object) -> Result<Box<dyn Rule>, Diagnostic>,
 }
 
-const KINDS: &[Kind] = &[
-    Kind { keyword: "forward", cost: 1, decode: |claim| Ok(Box::new(Tolerance::decode(claim)?)) },
-    Kind { keyword: "exec", cost: 5, decode: |claim| Ok(Box::new(Execution::decode(claim)?)) },
-];
+macro_rules! kinds {
+    ($($keyword:literal => $rule:ty, cost: $cost:literal, value: $value:literal, nodes: $nodes:literal;)*) => {
+        const KINDS: &[Kind] = &[$(Kind {
+            keyword: $keyword,
+            cost: $cost,
+            value: $value,
+            nodes: $nodes,
+            decode: |claim| Ok(Box::new(<$rule>::decode(claim)?)),
+        }),*];
+    };
+}
+
+kinds! {
+    "forward" => Tolerance, cost: 1, value: 6, nodes: false;
+    "exec" => Execution, cost: 5, value: 1, nodes: false;
+    "trace" => Trace, cost: 3, value: 12, nodes: true;
+    "divergence" => Divergence, cost: 6, value: 6, nodes: false;
+}
 
 /// Kinds that the format names and later versions decide.
-const LATER: &[&str] =
-    &["trace", "divergence", "gradient", "adjoint", "region", "region32", "counterexample", "error_bound", "step"];
+const LATER: &[&str] = &["gradient", "adjoint", "region", "region32", "counterexample", "error_bound", "step"];
 
-/// A rule and the outputs that are recorded for each case: as decoded, or looked up.
+/// A rule and what is recorded for each case, with its tensors.
 #[derive(Debug)]
-pub(crate) struct Claim<T> {
+pub(crate) struct Claim {
     pub(crate) kind: &'static Kind,
     rule: Box<dyn Rule>,
-    outputs: Vec<BTreeMap<String, T>>,
+    outputs: Vec<Named<u32>>,
+    /// Per case the recorded nodes, outputs among them, where the kind records nodes.
+    nodes: Vec<BTreeMap<usize, Recorded>>,
+    /// The cost of all obligations, in the unit of `Op::work`.
+    work: u64,
 }
 
-impl Claim<TensorSource> {
-    pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
-        cursor.record(|claim| {
-            let (keyword, place) = claim.text("kind")?;
-            Code::UnsupportedClaim.unless(!LATER.contains(&keyword.as_str()), &place, || {
-                format!("claims of kind {keyword:?} are not decided by this version")
-            })?;
-            let unknown = || Diagnostic::new(Code::UnknownKeyword, place, format!("no claim is of kind {keyword:?}"));
-            let kind = KINDS.iter().find(|kind| kind.keyword == keyword).ok_or_else(unknown)?;
-            Ok(Claim {
-                kind,
-                rule: (kind.decode)(claim)?,
-                outputs: TensorSource::decode_cases(claim.take("outputs")?)?,
-            })
-        })
+/// What visiting a node for one obligation costs beside its operation, as work: enough that finding out what all visits cost is soon over.
+const VISIT: u64 = 1 << 13;
+
+impl Claim {
+    /// The obligations of one case.
+    fn parts(&self, case: usize) -> Vec<usize> {
+        self.nodes.get(case).map_or_else(|| vec![0], |nodes| nodes.keys().copied().collect())
     }
 
-    /// The claim with its outputs, looked up by `fit(outputs, place)`; there are as many as `cases`, and at least one.
-    pub(crate) fn bind(
-        self,
-        graph: &CheckedGraph,
-        cases: usize,
-        mut fit: impl FnMut(BTreeMap<String, TensorSource>, String) -> Result<Named<u32>, Diagnostic>,
-    ) -> Result<Claim<Tensor<u32>>, Diagnostic> {
-        let paired = cases > 0 && self.outputs.len() == cases;
-        let message = || format!("{cases} inputs and {} outputs are listed", self.outputs.len());
-        Code::NoCase.unless(paired, "/claim/outputs", message)?;
-        let outputs = self.outputs.into_iter().enumerate();
-        let outputs = outputs.map(|(i, case)| fit(case, format!("/claim/outputs/{i}"))).collect::<Result<_, _>>()?;
-        self.rule.check(graph)?;
-        Ok(Claim { kind: self.kind, rule: self.rule, outputs })
+    /// The cost of all obligations; no more than the first beyond `limit` are counted.
+    fn cost(&self, graph: &CheckedGraph, cases: u64, limit: u64) -> u64 {
+        if !self.kind.nodes {
+            return graph.work().saturating_mul(cases);
+        }
+        let mut work = 0u64;
+        for (nodes, id) in self.nodes.iter().flat_map(|nodes| nodes.keys().map(move |&id| (nodes, id))) {
+            let cut = Cut::of(graph, [id].into_iter(), |other| other != id && nodes.contains_key(&other));
+            let of_cut = cut.ids().map(|id| graph.work_of(id).saturating_add(VISIT));
+            work = of_cut.fold(work, u64::saturating_add);
+            if work > limit {
+                break;
+            }
+        }
+        work
     }
 }
 
-/// A listed input and the outputs recorded for it.
-struct Case<'a> {
-    certificate: &'a Certificate,
-    number: usize,
-    inputs: &'a Named<u32>,
-    outputs: &'a Named<u32>,
-}
-
-/// An element of a recorded output.
-struct Element<'a> {
+/// One independent part of a claim: a listed input, or a recorded node of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Obligation {
     case: usize,
-    name: &'a str,
-    recorded: &'a Tensor<u32>,
-    position: usize,
-    word: u32,
+    part: usize,
 }
-
-impl<'a> Case<'a> {
-    /// Every element of the recorded outputs with the derived one.
-    fn elements<V>(&self, derived: &'a Named<V>) -> Result<impl Iterator<Item = (Element<'a>, &'a V)>, Diagnostic> {
-        let (case, same) = (self.number, self.outputs.keys().eq(derived.keys()));
-        Code::Internal.unless(same, "/claim/outputs", || "an output was not evaluated".into())?;
-        Ok(self.outputs.iter().zip(derived.values()).flat_map(move |((name, recorded), derived)| {
-            let words = recorded.data().iter().zip(derived.data()).enumerate();
-            words.map(move |(position, (&word, value))| (Element { case, name, recorded, position, word }, value))
-        }))
-    }
-}
-
-impl Element<'_> {
-    /// A finding about this element.
-    fn finding(&self, code: Code, message: impl Into<String>) -> Diagnostic {
-        let place = below(&format!("/claim/outputs/{}", self.case), self.name);
-        let index = (self.recorded.shape().index_of(self.position), self.recorded.dimensions().to_vec());
-        Diagnostic { index: Some(index), ..Diagnostic::new(code, place, message) }
-    }
-}
-
-/// One independent part of a claim: a listed input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Obligation(usize);
 
 /// Evidence that an obligation of one certificate holds. Only the deciding rules build it.
 #[derive(Debug)]
 pub struct Discharged<'a> {
     certificate: &'a Certificate,
-    case: usize,
+    obligation: Obligation,
     facts: Facts,
 }
 
@@ -163,7 +152,8 @@ impl Discharged<'_> {
 
 /// The obligations of a certificate, in order.
 pub fn obligations(certificate: &Certificate) -> Vec<Obligation> {
-    (0..certificate.cases()).map(Obligation).collect()
+    let parts = |case| certificate.claim.parts(case).into_iter().map(move |part| Obligation { case, part });
+    (0..certificate.cases()).flat_map(parts).collect()
 }
 
 /// Decides one obligation: evidence that it holds, or why it does not or cannot be decided.
@@ -172,12 +162,13 @@ pub fn discharge<'a>(
     obligation: Obligation,
     limits: &Limits,
 ) -> Result<Discharged<'a>, Diagnostic> {
-    let (case, Claim { rule, outputs, .. }) = (obligation.0, &certificate.claim);
+    let (Obligation { case, part }, Claim { rule, outputs, nodes, .. }) = (obligation, &certificate.claim);
     let (Some(inputs), Some(outputs)) = (certificate.inputs.get(case), outputs.get(case)) else {
         return Err(Diagnostic::new(Code::Internal, "", "an obligation of another certificate"));
     };
-    let facts = rule.decide(&Case { certificate, number: case, inputs, outputs }, limits)?;
-    Ok(Discharged { certificate, case, facts })
+    let nodes = nodes.get(case).unwrap_or(const { &BTreeMap::new() });
+    let facts = rule.decide(&Case { certificate, number: case, inputs, outputs, nodes }, part, limits)?;
+    Ok(Discharged { certificate, obligation, facts })
 }
 
 /// A verdict on a certificate.
@@ -216,15 +207,15 @@ pub fn conclude(certificate: &Certificate, results: Vec<Result<Discharged<'_>, D
     for result in results {
         match result {
             Ok(evidence) if std::ptr::eq(evidence.certificate, certificate) => {
-                held.insert(evidence.case);
+                held.insert(evidence.obligation);
                 facts.extend(evidence.facts);
             }
             Ok(_) => findings.push(Diagnostic::new(Code::Internal, "", "evidence about another certificate")),
             Err(finding) => findings.push(finding),
         }
     }
-    let cases = certificate.cases();
-    if findings.is_empty() && (0..cases).all(|case| held.contains(&case)) && cases > 0 {
+    let all = obligations(certificate);
+    if findings.is_empty() && all.iter().all(|obligation| held.contains(obligation)) && !all.is_empty() {
         let sentence = certificate.claim.rule.sentence(certificate);
         return Verdict::Accepted(Accepted { sentence, facts });
     }

@@ -5,14 +5,17 @@
 //!
 //! Contract, for every method `f` and every reading: if the arguments *denote* real numbers `a, b, …` (a rational is itself, a ball or an
 //! interval denotes any of its points, a finite binary32 word is its value), then `Ok(v)` denotes `f(a, b, …)` — exactly for `Rational`,
-//! by containment for `Real` and `Interval`, by one IEEE 754 rounding for `Binary32` — and `Err` says why there is no such `v`.
+//! by containment for `Real` and `Interval`, by containment with a bound on what rounding adds for `Rounded`, by one IEEE 754 rounding for
+//! `Binary32` — and `Err` says why there is no such `v`.
 
 pub mod binary32;
 pub mod interval;
 pub mod rational;
 pub mod real;
+pub mod rounded;
 
 use crate::number::Exact;
+use std::borrow::Cow;
 use thiserror::Error;
 
 /// Why a reading has no value here.
@@ -71,7 +74,7 @@ pub struct Rows<'a, V> {
     pool: &'a [V],
     terms: usize,
     rows: usize,
-    index: Option<Vec<u32>>,
+    index: Option<Cow<'a, [u32]>>,
 }
 
 impl<'a, V> Rows<'a, V> {
@@ -87,12 +90,17 @@ impl<'a, V> Rows<'a, V> {
         if rows.checked_mul(terms) != Some(index.len()) || !index.iter().all(in_pool) {
             return Err(EvalError::Internal { what: "row index outside its pool" });
         }
-        Ok(Rows { pool, terms, rows, index: Some(index) })
+        Ok(Rows { pool, terms, rows, index: Some(index.into()) })
     }
 
     /// `rows` rows without a term: every dot product over them is the empty sum.
     pub fn empty(rows: usize) -> Self {
         Rows { pool: &[], terms: 0, rows, index: None }
+    }
+
+    /// The same rows of other values: `pool[p]` in the place of position p.
+    pub fn over<'b, W>(&'b self, pool: &'b [W]) -> Rows<'b, W> {
+        Rows { pool, terms: self.terms, rows: self.rows, index: self.index.as_deref().map(Cow::Borrowed) }
     }
 
     /// Number of rows.

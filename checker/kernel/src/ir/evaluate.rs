@@ -1,7 +1,8 @@
-//! Reading a graph over a context: the denotation ⟦G⟧ in that reading.
+//! Evaluation: the graph, node after node, in one reading.
 //!
-//! Claim: `evaluate` applies the value rule of every node, in order, to the values of its parents, and returns the values of the outputs.
-//! Nothing else gives a graph meaning. Each value is dropped after its last use, so memory is what graph_c6 bounded.
+//! Claim: [`evaluate`] applies every operation's specification to the values of its parents, in the order of the nodes, and returns the values of the outputs.
+//! [`Cut::values`] does so for a part of the graph, where the values of some nodes are given. Nothing else gives a graph meaning. Each value is dropped after its
+//! last use, so memory is what graph_c6 bounded.
 
 use crate::context::{Context, EvalError};
 use crate::ir::{CheckedGraph, Tensor};
@@ -23,49 +24,83 @@ pub struct Located {
 }
 
 /// The outputs of the graph, by name. `context(id)` is the reading of node `id`: one for the whole graph, except that
-/// reduction schedules may differ from node to node. `visit` sees every node's value as it is computed.
+/// reduction schedules may differ from node to node.
 pub fn evaluate<'a, C: Context + 'a>(
     graph: &CheckedGraph,
     context: impl Fn(usize) -> &'a C,
     parameters: &Named<u32>,
     inputs: &Named<C::Value>,
-    mut visit: impl FnMut(usize, &Tensor<C::Value>),
 ) -> Result<Named<C::Value>, Located> {
-    let mut values: Vec<Option<Tensor<C::Value>>> = Vec::with_capacity(graph.nodes().len());
-    for (id, node) in graph.nodes().iter().enumerate() {
-        let context = context(id);
-        let at_node = |error| Located { node: id, op: node.op.name(), error };
-        let value = match &node.op {
-            Op::Input(source) => inputs.get(&source.name).cloned().ok_or(MISSING),
-            Op::Const(source) => {
-                let words = parameters.get(&source.name).ok_or(MISSING);
-                words.and_then(|words| words.try_map(|&word| context.datum(word)))
-            }
-            op => {
-                let parents: Option<Vec<_>> = node.parents.iter().map(|&p| values.get(p)?.as_ref()).collect();
-                let parents = parents.ok_or_else(|| at_node(EvalError::Internal { what: "a parent has no value" }))?;
-                op.value(context, &parents, &node.shape)
-                    .and_then(|data| Tensor::new(node.shape.clone(), data).ok_or(WRONG_SIZE))
-            }
-        };
-        let value = value.map_err(at_node)?;
-        if *value.shape() != node.shape {
-            return Err(at_node(WRONG_SIZE));
-        }
-        visit(id, &value);
-        values.push(Some(value));
-        for &parent in &node.parents {
-            if let Some(value) = values.get_mut(parent).filter(|_| graph.last_use(parent) == id) {
-                *value = None;
-            }
-        }
-    }
-    let output = |(name, &id): (&String, &usize)| {
-        let value = values.get(id).and_then(Option::as_ref).cloned();
-        let missing = Located { node: id, op: "output", error: EvalError::Internal { what: "an output has no value" } };
-        value.map(|value| (name.clone(), value)).ok_or(missing)
-    };
+    let cut = Cut::of(graph, graph.outputs().values().copied(), |_| false);
+    let values = cut.values(graph, context, parameters, inputs, |_| None)?;
+    let missing = |node| Located { node, op: "output", error: EvalError::Internal { what: "an output has no value" } };
+    let output =
+        |(name, id): (&String, &usize)| Ok((name.clone(), values.get(id).cloned().ok_or_else(|| missing(*id))?));
     graph.outputs().iter().map(output).collect()
+}
+
+/// What some nodes depend on, down to the nodes whose values are given: ids, with that of the last node here that uses the value.
+#[derive(Clone, Debug)]
+pub struct Cut(BTreeMap<usize, usize>);
+
+impl Cut {
+    /// The part of the graph that `targets` depend on; `given` says at which nodes it ends. Cost: its size.
+    pub fn of(graph: &CheckedGraph, targets: impl Iterator<Item = usize>, given: impl Fn(usize) -> bool) -> Self {
+        // From the last node down, so that the first to ask for a value is the last to use it.
+        let mut open: BTreeMap<usize, usize> = targets.map(|id| (id, usize::MAX)).collect();
+        let mut cut = BTreeMap::new();
+        while let Some((id, last_use)) = open.pop_last() {
+            cut.insert(id, last_use);
+            for &parent in graph.nodes().get(id).filter(|_| !given(id)).iter().flat_map(|node| &node.parents) {
+                open.entry(parent).or_insert(id);
+            }
+        }
+        Cut(cut)
+    }
+
+    /// The ids, in order.
+    pub fn ids(&self) -> impl Iterator<Item = usize> {
+        self.0.keys().copied()
+    }
+
+    /// The values of the targets, where `given(id)` are the words of the nodes at which the cut ends.
+    pub fn values<'a, 'b, C: Context + 'a>(
+        &self,
+        graph: &CheckedGraph,
+        context: impl Fn(usize) -> &'a C,
+        parameters: &Named<u32>,
+        inputs: &Named<C::Value>,
+        given: impl Fn(usize) -> Option<&'b Tensor<u32>>,
+    ) -> Result<BTreeMap<usize, Tensor<C::Value>>, Located> {
+        let mut values: BTreeMap<usize, Tensor<C::Value>> = BTreeMap::new();
+        for &id in self.0.keys() {
+            let node = graph.nodes().get(id).ok_or(Located { node: id, op: "", error: MISSING })?;
+            let (context, at_node) = (context(id), |error| Located { node: id, op: node.op.name(), error });
+            let words = |words: &Tensor<u32>| words.try_map(|&word| context.datum(word));
+            let value = match (&node.op, given(id)) {
+                (_, Some(given)) => words(given),
+                (Op::Input(source), _) => inputs.get(&source.name).cloned().ok_or(MISSING),
+                (Op::Const(source), _) => parameters.get(&source.name).ok_or(MISSING).and_then(words),
+                (op, _) => {
+                    let parents: Option<Vec<_>> = node.parents.iter().map(|parent| values.get(parent)).collect();
+                    let no_value = || at_node(EvalError::Internal { what: "a parent has no value" });
+                    op.value(context, &parents.ok_or_else(no_value)?, &node.shape)
+                        .and_then(|data| Tensor::new(node.shape.clone(), data).ok_or(WRONG_SIZE))
+                }
+            };
+            let value = value.map_err(at_node)?;
+            if *value.shape() != node.shape {
+                return Err(at_node(WRONG_SIZE));
+            }
+            values.insert(id, value);
+            for parent in &node.parents {
+                if self.0.get(parent) == Some(&id) {
+                    values.remove(parent);
+                }
+            }
+        }
+        Ok(values)
+    }
 }
 
 const MISSING: EvalError = EvalError::Internal { what: "a source has no tensor" };

@@ -42,7 +42,7 @@ pub struct Graph {
 pub struct CheckedGraph {
     graph: Graph,
     last_use: Vec<usize>,
-    work: u64,
+    work: Vec<u64>,
     live: usize,
 }
 
@@ -84,11 +84,11 @@ impl Graph {
     /// Checks graph_c1 … graph_c6. Places in diagnostics are relative to `pointer`, where the graph stands.
     pub fn check(self, pointer: &str, limits: &Limits) -> Result<CheckedGraph, Diagnostic> {
         few_nodes(self.nodes.len(), format!("{pointer}/nodes"), limits)?;
-        let mut work = 0u64;
+        let mut work = Vec::with_capacity(self.nodes.len());
         let mut last_use: Vec<usize> = (0..self.nodes.len()).collect();
         for (id, node) in self.nodes.iter().enumerate() {
             let place = format!("{pointer}/nodes/{id}");
-            work = work.saturating_add(self.check_node(id, node).map_err(|mut diagnostic| {
+            work.push(self.check_node(id, node).map_err(|mut diagnostic| {
                 diagnostic.pointer = format!("{place}{}", diagnostic.pointer);
                 diagnostic.at_node(id, node.op.name())
             })?);
@@ -105,6 +105,7 @@ impl Graph {
         Code::LimitElements.unless(checked.live <= limits.elements, pointer, || {
             format!("{} elements alive at one time, the limit is {}", checked.live, limits.elements)
         })?;
+        let work = checked.work();
         Code::LimitWork.unless(work <= limits.work, pointer, || {
             format!("the cost of {work} multiply-adds, the limit is {}", limits.work)
         })?;
@@ -206,7 +207,12 @@ impl CheckedGraph {
 
     /// The cost of one evaluation, in the unit of [`Op::work`].
     pub fn work(&self) -> u64 {
-        self.work
+        self.work.iter().fold(0, |sum, work| sum.saturating_add(*work))
+    }
+
+    /// The cost of one node.
+    pub(crate) fn work_of(&self, id: usize) -> u64 {
+        self.work.get(id).copied().unwrap_or(u64::MAX)
     }
 
     /// The most elements alive at one time in an evaluation.
@@ -215,7 +221,7 @@ impl CheckedGraph {
     }
 
     /// Id of the last node that uses the value of node `id`; `usize::MAX` for an output.
-    pub(crate) fn last_use(&self, id: usize) -> usize {
+    fn last_use(&self, id: usize) -> usize {
         self.last_use.get(id).copied().unwrap_or(usize::MAX)
     }
 

@@ -67,6 +67,12 @@ impl Shape {
     pub fn index_of(&self, position: usize) -> Vec<usize> {
         self.strides().iter().zip(&self.0).map(|(stride, dimension)| position / stride % dimension).collect()
     }
+
+    /// The position of the element at an index; `None` when the index is none of this shape.
+    pub fn position_of(&self, index: &[usize]) -> Option<usize> {
+        let within = index.len() == self.rank() && index.iter().zip(&self.0).all(|(i, dimension)| i < dimension);
+        within.then(|| index.iter().zip(self.strides()).map(|(i, stride)| i * stride).sum())
+    }
 }
 
 impl fmt::Display for Shape {
@@ -126,6 +132,10 @@ mod tests {
         let shape = Shape::new(vec![2, 3, 4]).unwrap_or_else(|_| Shape::scalar());
         assert_eq!(shape.strides(), [12, 4, 1]);
         assert_eq!(shape.index_of(23), [1, 2, 3]);
+        assert_eq!(shape.position_of(&[1, 2, 3]), Some(23));
+        for none in [&[1, 2][..], &[1, 2, 3, 0], &[2, 0, 0], &[0, 0, usize::MAX]] {
+            assert_eq!(shape.position_of(none), None);
+        }
         assert_eq!(Shape::scalar().elements(), 1);
     }
 }
