@@ -3,6 +3,8 @@
 //! Two documents are equal when they claim the same of the same graph, parameters and inputs: order of keys, ways to write a number,
 //! inline or in a file, `about`, `producer` and `witness` make no difference.
 
+pub use super::claims::{Claim, Execution, Order, Schedule, Tolerance};
+use super::claims::{Trace, read_allowance, read_execution, read_gap, read_tolerance};
 use super::json::Json;
 use rug::ops::Pow;
 use rug::{Integer, Rational};
@@ -48,69 +50,6 @@ pub struct Node {
     pub parents: Vec<usize>,
     /// The declared shape.
     pub shape: Vec<usize>,
-}
-
-/// `tolerance` of a `forward` claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tolerance {
-    /// Absolute part.
-    pub abs: Rational,
-    /// Part relative to the greater magnitude.
-    pub rel: Rational,
-    /// Factor of both.
-    pub slack: Rational,
-}
-
-/// An order of terms.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// One chain.
-    Sequential,
-    /// Halves down to chains of at most so many terms.
-    Pairwise(usize),
-    /// Lanes, and how they are combined.
-    Lanes(usize, String),
-    /// Blocks of so many terms.
-    Blocks(usize, Box<Order>),
-    /// An explicit tree.
-    Tree(Vec<(usize, usize)>),
-}
-
-/// The order of a reduction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schedule {
-    /// Order of the terms.
-    pub order: Order,
-    /// Whether products of a chain are fused into it.
-    pub fma: bool,
-    /// Whether chains start from +0.
-    pub from_zero: bool,
-    /// Whether the bias comes first.
-    pub bias_first: bool,
-}
-
-/// `execution` of an `exec` claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Execution {
-    /// Rounding direction.
-    pub rounding: String,
-    /// Whether NaNs are handed on as x86 does.
-    pub propagate: bool,
-    /// The schedule of every reduction …
-    pub schedule: Schedule,
-    /// … but those of these nodes.
-    pub nodes: BTreeMap<usize, Schedule>,
-}
-
-/// What is claimed of the outputs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// They are within a tolerance of the exact values.
-    Forward(Tolerance),
-    /// They are the words of an execution.
-    Exec(Box<Execution>),
-    /// A kind that is not read here, with sorted keys.
-    Other(String, Json),
 }
 
 /// A certificate.
@@ -171,47 +110,75 @@ impl Document {
             records.collect::<Result<Vec<Tensors>, _>>()
         };
         let claim = claim.ok_or("claim")?;
-        let (claim, outputs) = match string(member(claim, "kind"))? {
-            "forward" => {
-                let [_, tolerance, outputs] = fields(claim, ["kind", "tolerance", "outputs"])?;
-                let [abs, rel, slack] = fields(tolerance.ok_or("tolerance")?, ["abs", "rel", "?slack"])?;
-                let [abs, rel] = [exact(string(abs)?)?, exact(string(rel)?)?];
-                let slack = slack.map_or(Ok(Rational::from(1)), |slack| exact(string(Some(slack))?))?;
-                require(abs >= 0 && rel >= 0 && slack >= 0, "a negative tolerance")?;
-                (Claim::Forward(Tolerance { abs, rel, slack }), records(outputs)?)
+        let kind = string(member(claim, "kind"))?;
+        let other = match kind {
+            "forward" => ["tolerance", "?"],
+            "exec" => ["execution", "?"],
+            "trace" => ["tolerance", "?operations"],
+            "divergence" => ["execution", "gap"],
+            kind => {
+                let claim = Claim::Other(kind.into(), claim.clone().sorted());
+                return Ok(Document { claim, nodes, outputs_of_graph, parameters, inputs, outputs: Vec::new() });
             }
-            "exec" => {
-                let [_, execution, outputs] = fields(claim, ["kind", "execution", "outputs"])?;
-                let execution = read_execution(execution.ok_or("execution")?, nodes.len())?;
-                (Claim::Exec(Box::new(execution)), records(outputs)?)
-            }
-            kind => (Claim::Other(kind.into(), claim.clone().sorted()), Vec::new()),
         };
-        if !matches!(claim, Claim::Other(..)) {
-            require(outputs.len() == inputs.len(), "not one record for each case")?;
-            require(store.used.len() == store.found.len(), "a tensor that nothing uses")?;
-        }
+        let recorded_nodes = if kind == "trace" { "nodes" } else { "?" };
+        let [_, first, second, recorded_nodes, outputs] =
+            fields(claim, ["kind", other[0], other[1], recorded_nodes, "outputs"])?;
+        let outputs = records(outputs)?;
+        let first = first.ok_or("a claim")?;
+        let claim = match kind {
+            "forward" => Claim::Forward(read_tolerance(first)?),
+            "exec" => Claim::Exec(Box::new(read_execution(first, nodes.len())?)),
+            "trace" => {
+                let inner: BTreeMap<String, Vec<usize>> = (0..nodes.len())
+                    .filter(|id| !matches!(nodes[*id].op.as_str(), "input" | "const"))
+                    .filter(|id| !outputs_of_graph.values().any(|output| output == id))
+                    .map(|id| (id.to_string(), nodes[id].shape.clone()))
+                    .collect();
+                let mut traced = Vec::new();
+                for record in array(recorded_nodes)? {
+                    let names = pairs(Some(record))?.iter().map(|(name, _)| name);
+                    let asked = names.map(|name| inner.get_key_value(name).map(|(k, v)| (k.clone(), v.clone())));
+                    let asked = asked.collect::<Option<BTreeMap<_, _>>>().ok_or("a node that is not recorded")?;
+                    let read = store.tensors(Some(record), &asked)?;
+                    traced.push(read.into_iter().map(|(id, t)| (id.parse().expect("an id"), t)).collect());
+                }
+                require(traced.len() == inputs.len(), "not one record of nodes for each case")?;
+                let mut operations = BTreeMap::new();
+                for (keyword, allowance) in second.map_or(Ok(&[][..]), |operations| pairs(Some(operations)))? {
+                    operations.insert(keyword.clone(), read_allowance(allowance)?);
+                }
+                Claim::Trace(Trace { tolerance: read_allowance(first)?, operations, nodes: traced })
+            }
+            _ => {
+                let shapes = outputs_of_graph.iter().map(|(name, &id)| (name.as_str(), nodes[id].shape.as_slice()));
+                let gap = read_gap(second.ok_or("gap")?, &shapes.collect())?;
+                Claim::Divergence(Box::new(read_execution(first, nodes.len())?), gap)
+            }
+        };
+        require(outputs.len() == inputs.len(), "not one record for each case")?;
+        require(store.used.len() == store.found.len(), "a tensor that nothing uses")?;
         Ok(Document { claim, nodes, outputs_of_graph, parameters, inputs, outputs })
     }
 }
 
-fn require(condition: bool, what: &str) -> Result<(), Malformed> {
+pub(super) fn require(condition: bool, what: &str) -> Result<(), Malformed> {
     if condition { Ok(()) } else { Err(what.into()) }
 }
 
-fn pairs(value: Option<&Json>) -> Result<&[(String, Json)], Malformed> {
+pub(super) fn pairs(value: Option<&Json>) -> Result<&[(String, Json)], Malformed> {
     let Some(Json::Object(pairs)) = value else { return Err("not an object".into()) };
     let keys: BTreeSet<&String> = pairs.iter().map(|(key, _)| key).collect();
     require(keys.len() == pairs.len(), "a key twice")?;
     Ok(pairs)
 }
 
-fn member<'a>(value: &'a Json, key: &str) -> Option<&'a Json> {
+pub(super) fn member<'a>(value: &'a Json, key: &str) -> Option<&'a Json> {
     pairs(Some(value)).ok()?.iter().find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
 /// The values of an object with these keys (`?key`: may be absent) and no other.
-fn fields<'a, const N: usize>(value: &'a Json, keys: [&str; N]) -> Result<[Option<&'a Json>; N], Malformed> {
+pub(super) fn fields<'a, const N: usize>(value: &'a Json, keys: [&str; N]) -> Result<[Option<&'a Json>; N], Malformed> {
     let given = pairs(Some(value))?;
     let found = keys.map(|key| member(value, key.trim_start_matches('?')));
     for (key, found) in keys.iter().zip(&found) {
@@ -221,26 +188,26 @@ fn fields<'a, const N: usize>(value: &'a Json, keys: [&str; N]) -> Result<[Optio
     Ok(found)
 }
 
-fn string(value: Option<&Json>) -> Result<&str, Malformed> {
+pub(super) fn string(value: Option<&Json>) -> Result<&str, Malformed> {
     if let Some(Json::String(text)) = value { Ok(text) } else { Err("not a string".into()) }
 }
 
-fn array(value: Option<&Json>) -> Result<&[Json], Malformed> {
+pub(super) fn array(value: Option<&Json>) -> Result<&[Json], Malformed> {
     if let Some(Json::Array(items)) = value { Ok(items) } else { Err("not an array".into()) }
 }
 
-fn boolean(value: Option<&Json>) -> Result<bool, Malformed> {
+pub(super) fn boolean(value: Option<&Json>) -> Result<bool, Malformed> {
     if let Some(Json::Bool(value)) = value { Ok(*value) } else { Err("not a boolean".into()) }
 }
 
 /// An integer of 63 bits, not negative.
-fn natural(value: Option<&Json>) -> Result<usize, Malformed> {
+pub(super) fn natural(value: Option<&Json>) -> Result<usize, Malformed> {
     let Some(Json::Number(text)) = value else { return Err("not a number".into()) };
     require(text.bytes().all(|c| c.is_ascii_digit()), "not a natural number")?;
     text.parse().ok().filter(|&n: &usize| n < 1 << 63).ok_or_else(|| "too large".into())
 }
 
-fn naturals(value: Option<&Json>) -> Result<Vec<usize>, Malformed> {
+pub(super) fn naturals(value: Option<&Json>) -> Result<Vec<usize>, Malformed> {
     array(value)?.iter().map(|item| natural(Some(item))).collect()
 }
 
@@ -389,62 +356,4 @@ fn read_graph(graph: Option<&Json>) -> Result<(Vec<Node>, BTreeMap<String, usize
         live.extend(&nodes[id].parents);
     }
     Ok((nodes, named))
-}
-
-fn read_execution(value: &Json, count: usize) -> Result<Execution, Malformed> {
-    let [rounding, nan, schedule, overrides] = fields(value, ["rounding", "nan", "schedule", "?nodes"])?;
-    let rounding = choice(rounding, &["nearest_even", "toward_zero", "down", "up", "nearest_away"])?;
-    let propagate = choice(nan, &["canonical", "propagate_x86"])? == "propagate_x86";
-    let schedule = read_schedule(schedule.ok_or("schedule")?)?;
-    let mut nodes = BTreeMap::new();
-    for entry in overrides.map_or(Ok(&[][..]), |entries| array(Some(entries)))? {
-        let [node, schedule] = fields(entry, ["node", "schedule"])?;
-        let id = natural(node)?;
-        let first = nodes.insert(id, read_schedule(schedule.ok_or("schedule")?)?).is_none();
-        require(first && id < count, "two schedules of a node, or one of none")?;
-    }
-    Ok(Execution { rounding, propagate, schedule, nodes })
-}
-
-fn choice(value: Option<&Json>, words: &[&str]) -> Result<String, Malformed> {
-    let text = string(value)?;
-    require(words.contains(&text), text)?;
-    Ok(text.into())
-}
-
-fn read_schedule(value: &Json) -> Result<Schedule, Malformed> {
-    let [order, fma, start, bias] = fields(value, ["order", "fma", "start", "bias"])?;
-    Ok(Schedule {
-        order: read_order(order.ok_or("order")?, 0)?,
-        fma: boolean(fma)?,
-        from_zero: choice(start, &["first_term", "zero"])? == "zero",
-        bias_first: choice(bias, &["last", "first"])? == "first",
-    })
-}
-
-fn read_order(value: &Json, depth: usize) -> Result<Order, Malformed> {
-    let positive = |value| natural(value).and_then(|n| if n > 0 { Ok(n) } else { Err("zero".to_owned()) });
-    Ok(match string(member(value, "kind"))? {
-        "sequential" => fields(value, ["kind"]).map(|_| Order::Sequential)?,
-        "pairwise" => fields(value, ["kind", "leaf"]).and_then(|[_, leaf]| Ok(Order::Pairwise(positive(leaf)?)))?,
-        "lanes" => {
-            let [_, width, combine] = fields(value, ["kind", "width", "combine"])?;
-            Order::Lanes(positive(width)?, choice(combine, &["sequential", "halving", "adjacent"])?)
-        }
-        "blocks" => {
-            let [_, size, inner] = fields(value, ["kind", "size", "inner"])?;
-            require(depth < 8, "blocks too deep")?;
-            Order::Blocks(positive(size)?, Box::new(read_order(inner.ok_or("inner")?, depth + 1)?))
-        }
-        "tree" => {
-            require(depth == 0, "a tree among blocks")?;
-            let [_, pairs] = fields(value, ["kind", "pairs"])?;
-            let pairs = array(pairs)?.iter().map(|pair| match naturals(Some(pair))?[..] {
-                [left, right] => Ok((left, right)),
-                _ => Err("a pair of not two".to_owned()),
-            });
-            Order::Tree(pairs.collect::<Result<_, _>>()?)
-        }
-        other => return Err(other.into()),
-    })
 }

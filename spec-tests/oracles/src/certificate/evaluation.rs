@@ -104,6 +104,19 @@ pub type Outputs<V> = BTreeMap<String, Vec<V>>;
 
 /// The outputs at one case; a value is dropped after its last use.
 pub fn evaluate<R: Reading>(reading: &R, document: &Document, inputs: &Tensors) -> Result<Outputs<R::Value>> {
+    evaluate_with(reading, document, inputs, &mut |_, value| Ok(value))
+}
+
+/// What becomes of the value of a node before others use it.
+pub type Settle<'f, V> = &'f mut dyn FnMut(usize, Array<V>) -> Result<Array<V>>;
+
+/// The outputs at one case, where the value of every node but inputs and constants goes through `settle`.
+pub fn evaluate_with<R: Reading>(
+    reading: &R,
+    document: &Document,
+    inputs: &Tensors,
+    settle: Settle<'_, R::Value>,
+) -> Result<Outputs<R::Value>> {
     let read = |tensor: &Tensor| -> Result<Array<R::Value>> {
         let data = tensor.words.iter().map(|&word| reading.word(word)).collect::<Result<_>>()?;
         Ok(Array { shape: tensor.shape.clone(), data })
@@ -115,7 +128,7 @@ pub fn evaluate<R: Reading>(reading: &R, document: &Document, inputs: &Tensors) 
     document.outputs_of_graph.values().for_each(|&id| last[id] = usize::MAX);
     let mut values: BTreeMap<usize, Array<R::Value>> = BTreeMap::new();
     for (id, node) in document.nodes.iter().enumerate() {
-        let value = match (node.op.as_str(), node.attributes.get("name")) {
+        let mut value = match (node.op.as_str(), node.attributes.get("name")) {
             ("input", Some(Attribute::Plain(Json::String(name)))) => read(&inputs[name])?,
             ("const", Some(Attribute::Plain(Json::String(name)))) => read(&document.parameters[name])?,
             _ => {
@@ -125,6 +138,9 @@ pub fn evaluate<R: Reading>(reading: &R, document: &Document, inputs: &Tensors) 
         };
         if value.shape != node.shape || value.data.len() != node.shape.iter().product::<usize>() {
             return Err(Trouble::Malformed(format!("node {id}: {:?} declared, {:?} found", node.shape, value.shape)));
+        }
+        if !matches!(node.op.as_str(), "input" | "const") {
+            value = settle(id, value)?;
         }
         values.insert(id, value);
         values.retain(|&kept, _| last[kept] > id);

@@ -29,7 +29,10 @@ pub struct Effort {
 }
 
 /// Every keyword that has a meaning somewhere in a document; a keyword is replaced by each.
-const KEYWORDS: [&str; 35] = [
+const KEYWORDS: [&str; 38] = [
+    "element",
+    "argmax",
+    "decision",
     "forward",
     "exec",
     "trace",
@@ -214,7 +217,7 @@ impl Walk<'_> {
         let mut texts: Vec<String> = match key {
             "words" => self.of_words(text),
             "op" => OPERATIONS.split_whitespace().map(Into::into).collect(),
-            "abs" | "rel" | "slack" | "epsilon" | "factor" => of_exact(text),
+            "abs" | "rel" | "slack" | "epsilon" | "factor" | "coefficient" | "at_most" => of_exact(text),
             "digest" => {
                 let changed = |at: usize| {
                     let mut bytes = text.as_bytes().to_vec();
