@@ -9,12 +9,14 @@ import collections, pathlib, re, sys
 from fractions import Fraction
 from check import verdict
 
-SENTENCE = re.compile(r"for each of (\d+) listed inputs .*<= (\S+)\*\((\S+) \+ (\S+)\*max.* graph sha256:(\w+) with the parameters sha256:(\w+)")
+SENTENCE = re.compile(r"for each of (\d+) listed inputs .*<= (\S+)\*\((\S+) \+ (\S+)\*max\(\|y\|, \|s\|\)(?: \+ (\S+)\*ulp\(y\))?\)"
+                      r".* graph sha256:(\w+) with the parameters sha256:(\w+)")
 
 def stated(expected):
     """What the sentence of tl-check says, in the words of the second opinion."""
-    cases, slack, absolute, relative, graph, parameters = SENTENCE.search(expected).groups()
-    return "graph {} parameters {} cases {} slack {} abs {} rel {}".format(graph, parameters, cases, *map(Fraction, (slack, absolute, relative)))
+    cases, *tolerance, graph, parameters = SENTENCE.search(expected).groups()
+    figures = (Fraction(figure or 0) for figure in tolerance)
+    return "graph {} parameters {} cases {} slack {} abs {} rel {} ulps {}".format(graph, parameters, cases, *figures)
 
 def main(root):
     verdicts, unsupported, alone, disagreed, agreed = ["ACCEPTED", "REJECTED", "DECLINED", "UNREADABLE"], collections.Counter(), [], [], 0

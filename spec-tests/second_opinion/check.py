@@ -248,7 +248,8 @@ def graph(value):
 # §5 Claims
 
 def decide(claim, nodes, outputs, given, cases, records):
-    need(min(tol := [exact(claim["tolerance"].get(key, "1")) for key in ("slack", "abs", "rel")]) >= 0, "a negative tolerance")
+    tol = [exact(claim["tolerance"].get(key, default)) for key, default in (("slack", "1"), ("abs", ""), ("rel", ""), ("ulps", "0"))]
+    need(min(tol) >= 0, "a negative tolerance")
     for case, record in zip(cases, records):
         values = []
         for node in nodes:
@@ -257,8 +258,9 @@ def decide(claim, nodes, outputs, given, cases, records):
         for name, id in outputs.items():
             for i, pair in enumerate(zip(*(aligned(record[name], values[id])[0]))):
                 y, s = (Fraction(n, math.lcm(record[name][1], values[id][1])) for n in pair)
-                need(abs(y - s) <= tol[0] * (tol[1] + tol[2] * max(abs(y), abs(s))), f"element {i} of {name} is outside the tolerance")
-    return "slack {} abs {} rel {}".format(*tol)
+                ulp = Fraction(2) ** (max(y.numerator.bit_length() - y.denominator.bit_length() - 23, -149) if y else -149)
+                need(abs(y - s) <= tol[0] * (tol[1] + tol[2] * max(abs(y), abs(s)) + tol[3] * ulp), f"element {i} of {name} is outside the tolerance")
+    return "slack {} abs {} rel {} ulps {}".format(*tol)
 
 def check(path):
     data = strict_json(open(path, "rb").read())
@@ -276,7 +278,7 @@ def check(path):
     records = items(lambda record: tensors(record, outputs, files, used))(claim["outputs"])
     need(len(records) == len(cases) and used == set(files), "not one record for each case, or a tensor that nothing uses")
     if kind == "exec": raise Declined("claim exec")
-    keys(claim["tolerance"], "abs rel", "slack")
+    keys(claim["tolerance"], "abs rel", "slack ulps")
     words = hashlib.sha256()
     for name in sorted(given, key=str.encode):
         words.update(struct.pack("<Q", len(name.encode())) + name.encode() + struct.pack(f"<{len(given[name][0]) + 1}Q", len(given[name][0]), *given[name][0]))

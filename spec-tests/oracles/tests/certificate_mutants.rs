@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tl_kernel::{Limits, Verdict, conclude, decode, discharge, obligations, refuse};
 use tl_oracles::certificate::Judge;
-use tl_oracles::certificate::claims::{Claim, Execution, Trace};
+use tl_oracles::certificate::claims::{Claim, Execution, Gap, Trace};
 use tl_oracles::certificate::document::{Document, Files};
 use tl_oracles::certificate::evaluation::Trouble;
 use tl_oracles::certificate::mutants::{Effort, Mutant, mutants};
@@ -111,7 +111,7 @@ fn files_of(text: &[u8], folder: &Path) -> Option<Files> {
     document.files().map(|(path, _)| Some((path.to_owned(), Rc::new(fs::read(folder.join(path)).ok()?)))).collect()
 }
 
-/// A claim as far as a sentence states it: of the schedules of single nodes it gives the number and refers to the certificate.
+/// A claim as far as a sentence states it: for the schedules of single nodes and for a property it refers to the certificate.
 fn said(claim: &Claim) -> (Claim, usize) {
     match claim {
         Claim::Exec(execution) => {
@@ -120,7 +120,11 @@ fn said(claim: &Claim) -> (Claim, usize) {
         }
         Claim::Divergence(execution, gap) => {
             let general = Execution { nodes: BTreeMap::new(), ..execution.as_ref().clone() };
-            (Claim::Divergence(Box::new(general), gap.clone()), execution.nodes.len())
+            let gap = match gap {
+                Gap::Decision(_, binary32) => Gap::Decision(Vec::new(), *binary32),
+                other => other.clone(),
+            };
+            (Claim::Divergence(Box::new(general), gap), execution.nodes.len())
         }
         Claim::Trace(trace) => {
             let recorded = trace.nodes.iter().map(BTreeMap::len).sum();

@@ -5,14 +5,16 @@ use super::json::Json;
 use rug::Rational;
 use std::collections::BTreeMap;
 
-/// `tolerance` of a `forward` claim.
+/// A tolerance (§5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tolerance {
     /// Absolute part.
     pub abs: Rational,
     /// Part relative to the greater magnitude.
     pub rel: Rational,
-    /// Factor of both.
+    /// Part in units in the last place of the recorded word.
+    pub ulps: Rational,
+    /// Factor of all.
     pub slack: Rational,
 }
 
@@ -124,11 +126,12 @@ pub enum Gap {
 }
 
 pub(super) fn read_tolerance(value: &Json) -> Result<Tolerance, Malformed> {
-    let [abs, rel, slack] = fields(value, ["abs", "rel", "?slack"])?;
+    let [abs, rel, ulps, slack] = fields(value, ["abs", "rel", "?ulps", "?slack"])?;
     let [abs, rel] = [exact(string(abs)?)?, exact(string(rel)?)?];
     let slack = slack.map_or(Ok(Rational::from(1)), |slack| exact(string(Some(slack))?))?;
-    require(abs >= 0 && rel >= 0 && slack >= 0, "a negative tolerance")?;
-    Ok(Tolerance { abs, rel, slack })
+    let ulps = ulps.map_or(Ok(Rational::new()), |ulps| exact(string(Some(ulps))?))?;
+    require(abs >= 0 && rel >= 0 && ulps >= 0 && slack >= 0, "a negative tolerance")?;
+    Ok(Tolerance { abs, rel, ulps, slack })
 }
 
 pub(super) fn read_allowance(value: &Json) -> Result<Allowance, Malformed> {

@@ -62,6 +62,12 @@ pub fn rational(word: u32) -> Option<Rational> {
     Rational::from_f32(f32::from_bits(word))
 }
 
+/// The distance of neighbours at the magnitude of a binary32 number.
+pub fn ulp(y: &Rational) -> Rational {
+    let word = y.to_f32().to_bits();
+    Rational::from_f32(f32::from_bits(1)).expect("finite") << ((word >> 23 & 255).max(1) - 1)
+}
+
 /// The reading.
 #[derive(Clone, Copy, Debug)]
 pub struct Reals;

@@ -301,6 +301,24 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
             let from = stretched(&x.shape, &shape)?;
             Ok(moved(shape, from))
         }
+        "concat" => {
+            let axis = Attributes::exactly(node, &["axis"])?.integer("axis")?;
+            let first = xs.first().map(|x| x.shape.clone()).unwrap_or_default();
+            require(axis < first.len(), "concat_c1")?;
+            let beside = |shape: &[usize]| [&shape[..axis], &shape[axis + 1..]].concat();
+            let fits = |x: &&Array<R::Value>| x.shape.len() == first.len() && beside(&x.shape) == beside(&first);
+            require(xs.iter().all(fits), "concat_c2")?;
+            let mut data = Vec::new();
+            for block in 0..first[..axis].iter().product() {
+                for x in xs {
+                    let size: usize = x.shape[axis..].iter().product();
+                    data.extend_from_slice(&x.data[block * size..(block + 1) * size]);
+                }
+            }
+            let mut shape = first.clone();
+            shape[axis] = xs.iter().map(|x| x.shape[axis]).sum();
+            Ok(Array { shape, data })
+        }
         "sum" => reduce(&|terms| r.sum(id, terms)),
         "mean" => reduce(&|terms| r.div(&r.sum(id, terms)?, &integral(terms.len()))),
         "reduce_max" => reduce(&|terms| Ok(fold(terms, &|x, y| r.max(x, y)))),

@@ -174,7 +174,9 @@ fn trace(document: &Document, claim: &Trace) -> Result<(), Trouble> {
                 let allowance = claim.operations.get(&document.nodes[id].op).unwrap_or(&claim.tolerance);
                 let (tolerance, exactly) = match allowance {
                     Allowance::Tolerance(tolerance) => (tolerance.clone(), true),
-                    Allowance::Rounding(..) => (Tolerance { abs: 0.into(), rel: 0.into(), slack: 1.into() }, false),
+                    Allowance::Rounding(..) => {
+                        (Tolerance { abs: 0.into(), rel: 0.into(), ulps: 0.into(), slack: 1.into() }, false)
+                    }
                 };
                 tolerance.admits_all(&tensor.words, &value.data).map_err(|trouble| match trouble {
                     Trouble::False(what) if !exactly && !what.contains("finite") => {
@@ -203,10 +205,11 @@ impl Tolerance {
         Ok(())
     }
 
-    /// `|y − s| ≤ slack·(abs + rel·max(|y|, |s|))` for every `s` of an enclosure, or for none.
+    /// `|y − s| ≤ slack·(abs + rel·max(|y|, |s|) + ulps·ulp(y))` for every `s` of an enclosure, or for none.
     fn admits(&self, y: &Rational, s: &enclosure::Enclosure) -> Result<(), Trouble> {
         let (lo, hi) = s.ends().ok_or_else(|| Trouble::Undecided("an unbounded enclosure".into()))?;
-        let allowed = |largest: Rational| self.slack.clone() * (self.abs.clone() + largest * &self.rel);
+        let units = enclosure::ulp(y) * &self.ulps;
+        let allowed = |largest: Rational| self.slack.clone() * (self.abs.clone() + largest * &self.rel + &units);
         let far = Rational::from(y - &lo).abs().max(Rational::from(y - &hi).abs());
         let inside = lo <= *y && *y <= hi;
         let near =

@@ -217,7 +217,7 @@ impl Walk<'_> {
         let mut texts: Vec<String> = match key {
             "words" => self.of_words(text),
             "op" => OPERATIONS.split_whitespace().map(Into::into).collect(),
-            "abs" | "rel" | "slack" | "epsilon" | "factor" | "coefficient" | "at_most" => of_exact(text),
+            "abs" | "rel" | "slack" | "ulps" | "epsilon" | "factor" | "coefficient" | "at_most" => of_exact(text),
             "digest" => {
                 let changed = |at: usize| {
                     let mut bytes = text.as_bytes().to_vec();
@@ -306,6 +306,7 @@ impl Walk<'_> {
             ("about", Json::String("another".into())),
             ("slack", Json::String("2".into())),
             ("slack", Json::String("1/2".into())),
+            ("ulps", Json::String("1".into())),
             ("witness", Json::Object(vec![("precision".into(), Json::Number("64".into()))])),
             ("attributes", Json::Object(vec![])),
             ("nodes", Json::Array(vec![])),
