@@ -345,8 +345,11 @@ fn the_second_evaluation_refuses_what_is_false() {
         let document = Document::read(&text, &files).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         let evaluator = Judge::new(document);
         let truth = evaluator.truth(evaluator.original()).expect("a kind with an evaluator");
-        assert!(matches!(truth, Err(Trouble::False(_))), "{}: {truth:?}", path.display());
-        found += 1;
+        match truth {
+            Err(Trouble::False(_)) => found += 1,
+            Err(Trouble::Unsupported(why)) if listed(&why) => {}
+            other => panic!("{}: {other:?}", path.display()),
+        }
     }
     println!("certificate_mutants: {found} false certificates are found false");
     assert!(found >= 20, "{found}");

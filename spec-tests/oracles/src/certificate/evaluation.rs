@@ -323,6 +323,13 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
         "mean" => reduce(&|terms| r.div(&r.sum(id, terms)?, &integral(terms.len()))),
         "reduce_max" => reduce(&|terms| Ok(fold(terms, &|x, y| r.max(x, y)))),
         "reduce_min" => reduce(&|terms| Ok(fold(terms, &|x, y| r.min(x, y)))),
+        "logsumexp" => reduce(&|terms| {
+            let greatest = fold(terms, &|x, y| r.max(x, y));
+            let exponentials = terms.iter().map(|x| r.function(Function::Exp, &r.sub(x, &greatest)?));
+            let exponentials: Vec<R::Value> = exponentials.collect::<Result<_>>()?;
+            let total = r.sum(id, &exponentials.iter().collect::<Vec<_>>())?;
+            r.add(&greatest, &r.function(Function::Log, &total)?)
+        }),
         "softmax" | "log_softmax" | "masked_softmax" => {
             let masked = node.op == "masked_softmax";
             let attributes = Attributes::exactly(node, if masked { &["axis", "fully_blocked"] } else { &["axis"] })?;
