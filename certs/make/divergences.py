@@ -61,6 +61,7 @@ def of_classes(gap, x=(BIG, 1, -BIG), y=(0, 0.5)):
     return divergence(gap, CLASSES, {"x": tensor([3], x)}, {"y": tensor([1, 2], y)}, **HALF)
 
 
+NOT_POSITIVE = [[{"terms": [{"output": "y", "index": [0], "coefficient": "1"}], "at_most": "0"}]]
 LESS = [[at_most("1/4", "1", "1")], [at_most("0", "1", "-1")]]
 
 
@@ -73,6 +74,20 @@ def write(c):
     c.add("divergence_argmax", "the second class wins in binary32, the first over the reals", of_classes(argmax(1)))
     c.add("divergence_decision", "y0 <= y1 holds in binary32 and not over the reals; the other disjunct holds of neither", of_classes(decision(LESS, True)))
 
+    towers = [source("input", "x", [1]), node("exp", [0], [1]), node("neg", [1], [1])]
+    small = graph([*towers, node("exp", [2], [1])], y=3)
+    large = graph([*towers[:2], node("exp", [1], [1])], y=2)
+    c.add(
+        "divergence_far_above",
+        "e^(e^20) is a number of seven hundred million bits, which is not written out; in binary32 it is an infinity",
+        of_one(element(rel="1"), 20, "x7f800000", large),
+    )
+    c.add(
+        "divergence_far_below",
+        "e^(-e^20) is positive, seven hundred million bits below one; in binary32 it is 0",
+        of_one(decision(NOT_POSITIVE, True), 20, 0, small),
+    )
+
     c.section("reject", "Divergences that are none")
     c.add("divergence_within", "they differ by 1, not by more than 1", of_sum(element("1")), "TL0261")
     c.add("divergence_none", "2*2 is 4 in both", of_one(element(), 2, 4), "TL0261")
@@ -83,8 +98,7 @@ def write(c):
     c.add("divergence_reversed", "the property holds in binary32, not over the reals", of_classes(decision(LESS, False)), "TL0261")
     both = [[at_most("2", "1", "1")], LESS[1]]
     c.add("divergence_decision_both", "the first disjunct holds of both", of_classes(decision(both, True)), "TL0261")
-    positive = [[{"terms": [{"output": "y", "index": [0], "coefficient": "1"}], "at_most": "0"}]]
-    c.add("divergence_decision_infinite", "a decision compares numbers, and infinity is none", of_one(decision(positive, False), 2**100, "x7f800000"), "TL0202")
+    c.add("divergence_decision_infinite", "a decision compares numbers, and infinity is none", of_one(decision(NOT_POSITIVE, False), 2**100, "x7f800000"), "TL0202")
 
     c.section("reject", "Divergences that are malformed")
     c.add("divergence_index", "the output has one element", of_one(element(index=[1]), 2, 4), "TL0141")
@@ -105,6 +119,6 @@ def write(c):
     c.add(
         "divergence_open",
         "the square of the root of 2 minus 2 is zero over the reals, which no precision shows; in binary32 it is positive",
-        of_one(decision(positive, False), 2, f"x{y:08x}", root),
+        of_one(decision(NOT_POSITIVE, False), 2, f"x{y:08x}", root),
         "TL0305",
     )

@@ -80,3 +80,25 @@ fn order_compares_values_not_representations() {
     assert_eq!(Dyadic::from_binary32(0x8000_0001), Some(d(-1, -149)));
     assert_eq!(Dyadic::from_binary32(0x7f80_0000), None);
 }
+
+#[test]
+fn mantissas_about_a_word_are_those_of_exact_fractions() {
+    let about = |power: u32| (-1..=1).map(move |by: i32| (BigInt::from(1) << power) + by);
+    let some: Vec<BigInt> = [0, 1, 31, 62, 63, 64, 126, 127].into_iter().flat_map(about).collect();
+    let numbers: Vec<Dyadic> = some
+        .iter()
+        .flat_map(|m| [m.clone(), -m])
+        .flat_map(|m| [-65, -1, 0, 62, 63].map(|e| Dyadic::new(m.clone(), e)))
+        .collect();
+    for x in numbers.iter().step_by(SPARSE) {
+        let p = x.to_rational();
+        assert_eq!((x.neg().to_rational(), x.normalised()), (-&p, x.clone()));
+        assert_eq!((x.mantissa().bits(), x.is_zero()), (x.bits(), x.bits() == 0));
+        for y in numbers.iter().step_by(SPARSE) {
+            let q = y.to_rational();
+            assert_eq!(x.add(y).to_rational(), &p + &q, "{x:?} + {y:?}");
+            assert_eq!(x.mul(y).to_rational(), &p * &q, "{x:?} * {y:?}");
+            assert_eq!(x.cmp(y), p.cmp(&q), "{x:?} and {y:?}");
+        }
+    }
+}

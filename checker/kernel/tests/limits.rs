@@ -142,3 +142,26 @@ fn what_is_evaluated_for_many_recorded_nodes_again_is_counted_for_each() {
     assert!(fan(200, 30, &Limits { work: graph.max(few), ..limits.clone() }).is_err_and(|d| d.code == Code::LimitWork));
     assert!(fan(5000, 5000, &limits).is_err_and(|d| d.code == Code::LimitWork));
 }
+
+/// Whether x ≤ 0 for x = 1 in binary32 but not over the reals, a constraint said so many times, within so much work.
+fn said(times: usize, work: u64) -> Result<Certificate, Diagnostic> {
+    let constraint = r#"{"terms":[{"output":"y","index":[],"coefficient":"1/3"}],"at_most":"0"}"#;
+    let one = r#"{"shape":[],"words":"3f800000"}"#;
+    let text = format!(
+        r#"{{"format":"tl-cert/1","claim":{{"kind":"divergence","execution":{{"rounding":"nearest_even","nan":"canonical",
+        "schedule":{{"order":{{"kind":"sequential"}},"fma":false,"start":"zero","bias":"last"}}}},
+        "gap":{{"kind":"decision","property":[[{}]],"binary32":true}},"outputs":[{{"y":{one}}}]}},
+        "model":{{"graph":{{"nodes":[{{"op":"input","attributes":{{"name":"x"}},"parents":[],"shape":[]}}],"outputs":{{"y":0}}}},
+        "parameters":{{}}}},"inputs":[{{"x":{one}}}]}}"#,
+        vec![constraint; times].join(",")
+    );
+    let limits = Limits { work, ..Limits::default() };
+    decode(text.as_bytes(), &limits)?.bind(&BTreeMap::new(), &limits)
+}
+
+#[test]
+fn the_terms_of_a_property_count_as_work() {
+    let work = 64 * 6 * 100; // a hundred terms, at the cost of a divergence
+    assert!(said(99, work).is_ok());
+    assert!(said(100, work).is_err_and(|d| d.code == Code::LimitWork));
+}

@@ -211,11 +211,11 @@ fn margin<C: Context>(gap: &Gap, context: &C, outputs: &Named<C::Value>) -> Resu
     }
 }
 
-/// The midpoint, for people; of a number that is not compared, the size.
+/// The midpoint, for people; of one too large or small to be written out, its leading bit.
 fn midpoint(ball: &Ball) -> String {
     match ball.mid().top() {
         Some(top) if top.abs() > COMPARED_BITS => {
-            format!("{}2^{top}…", if ball.mid().is_negative() { "-" } else { "" })
+            format!("{}2^{}…", if ball.mid().is_negative() { "-" } else { "" }, top - 1)
         }
         _ => decimal(&ball.mid().to_rational(), 12, false),
     }

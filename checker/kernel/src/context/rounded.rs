@@ -7,7 +7,7 @@
 //! Roundings: u = 2^−24 of the result each, and η = 2^−150 where it underflows. A sum of n terms is off by at most n·u·Σ|x|, a dot product
 //! of n terms by (n + 1)·u·(Σ|x||y| + |bias|) + (n + 1)·η (Jeannerod & Rump 2013, without a restriction on n; one more rounding for the bias). That a sum is charged
 //! for its terms, not for its result, also pays for a factor that a program distributes over it. A quotient is charged twice (for a program that
-//! multiplies by the reciprocal), 1/√x three times.
+//! multiplies by the reciprocal, where that is no subnormal number), 1/√x three times.
 //! Method: errors that operands bring along go through an operation by its image of the widened operands; the result is their distance from the exact one.
 
 use super::real::{Ball, Mag, Real};
