@@ -48,8 +48,7 @@ pub fn read_inputs(model: &Model, given: &[String], reshape: bool) -> Result<Vec
 
 /// The recorded nodes that the files `given` are, by id in decimal; any but sources and outputs, and as many cases as there are files for the node that has most.
 pub fn read_nodes(model: &Model, given: &[String], reshape: bool) -> Result<Vec<Named<u32>>, Error> {
-    let wanted: Vec<_> =
-        recordable(model).map(|id| (id.to_string(), model.graph.nodes()[id].shape.clone())).collect();
+    let wanted: Vec<_> = recordable(model).map(|id| (id.to_string(), model.graph.nodes()[id].shape.clone())).collect();
     gather(Role::Node, &wanted, given, reshape)
 }
 

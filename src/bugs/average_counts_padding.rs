@@ -23,6 +23,9 @@ fn pooled(count: bool) -> Program {
 
 fn build() -> Bug {
     Bug::new(pooled(true), pooled(false), "y", &[0, 0, 0, 0])
-        .broken_is_refused(within("1/2"), "averages over nine cells of which four are there, against averages over four")
+        .broken_is_refused(
+            within("1/2"),
+            "averages over nine cells of which four are there, against averages over four",
+        )
         .fixed_is_near(ulps("0"), "averages of what is there are exact")
 }

@@ -176,8 +176,8 @@ pub struct Bug {
     pub at: (&'static str, Vec<usize>),
     /// What is proved.
     pub claims: Vec<Claim>,
-    /// Largest number of elements of a tensor that stands in a certificate itself.
-    pub inline_limit: usize,
+    /// A file for the parameters, where they are too many to stand in the certificates.
+    pub parameters: Option<&'static str>,
 }
 
 /// Sums from the left to the right, the bias last.
@@ -226,7 +226,7 @@ fn at_most_zero(output: &str, terms: &[(&[usize], &str)]) -> Json {
 
 impl Bug {
     fn new(broken: Program, fixed: Program, output: &'static str, index: &[usize]) -> Self {
-        Bug { broken, fixed, at: (output, index.to_vec()), claims: Vec::new(), inline_limit: 4096 }
+        Bug { broken, fixed, at: (output, index.to_vec()), claims: Vec::new(), parameters: None }
     }
 
     fn claim(

@@ -24,13 +24,7 @@ fn embedded(rows: usize, pad: usize) -> Program {
 
 fn build() -> Bug {
     let mut bug = Bug::new(embedded(4, 3), embedded(5, 4), "rows", &[2, 0])
-        .claim(
-            "malformed",
-            [Version::Broken; 2],
-            ulps("0"),
-            Some("TL0134"),
-            "the row 4 of a table of four rows",
-        )
+        .claim("malformed", [Version::Broken; 2], ulps("0"), Some("TL0134"), "the row 4 of a table of four rows")
         .broken_is_refused(within("1"), "the last word of the vocabulary, against the row for padding")
         .fixed_is_near(ulps("0"), "a table with a row for padding");
     bug.claims[0].edit = Some((r#""indices":[1,2,3]"#, r#""indices":[1,2,4]"#));

@@ -1,11 +1,17 @@
 //! Reports as text: the table and the long form of the terminal, and the page `docs/bugs.md`.
 
 use super::report::{Report, distance, number, real};
-use super::{Program, Version};
+use super::{Entry, Program, Version};
 use tl_kernel::claim::Execution;
 use tl_kernel::context::binary32::schedule::{Order, Schedule};
 use tl_kernel::ir::Tensor;
 use tl_kernel::ir::attributes::Attribute;
+
+/// Its line in the table of the page.
+fn line(report: &Report) -> String {
+    let [name, cells @ ..] = row(report);
+    format!("| [{name}](#{name}) | {} |\n", cells.join(" | "))
+}
 
 /// One line an entry: name, what is wrong, the broken and the right value, the gap, the certificates.
 pub fn table(reports: &[Report]) -> String {
@@ -84,7 +90,10 @@ fn figures(report: &Report) -> Vec<[String; 3]> {
     vec![
         line("graph", versions.map(|(program, _)| graph(program))),
         line("order of sums", versions.map(|(program, _)| order(&program.execution))),
-        line(&format!("word of {output}{index:?}"), versions.map(|(_, f)| format!("{:08x} = {}", f.word, number(f.word)))),
+        line(
+            &format!("word of {output}{index:?}"),
+            versions.map(|(_, f)| format!("{:08x} = {}", f.word, number(f.word))),
+        ),
         line("its own real value", versions.map(|(_, f)| real(f.real.as_ref()))),
         line("distance from the right value", versions.map(|(_, f)| distance(f.word, right))),
     ]
@@ -93,7 +102,9 @@ fn figures(report: &Report) -> Vec<[String; 3]> {
 impl Report {
     /// The long form, for the terminal.
     pub fn text(&self) -> String {
-        let mut text = format!("{}: {}\n\n  {}\n  Fixed: {}\n\n", self.entry.name, self.entry.wrong, self.entry.story, self.entry.repair);
+        let Entry { name, wrong, story, repair, .. } = self.entry;
+        let fixed = format!("Fixed: {repair}");
+        let mut text = format!("{name}: {wrong}\n\n{}{}\n", wrapped(story), wrapped(&fixed));
         for version in [Version::Broken, Version::Fixed] {
             let (program, word) = match version {
                 Version::Broken => (&self.bug.broken, "broken"),
@@ -115,8 +126,15 @@ impl Report {
         text
     }
 
-    fn section(&self) -> String {
-        let mut text = format!("\n## {}\n\n{}: {}\n\nFixed: {}\n\n", self.entry.name, capital(self.entry.wrong), self.entry.story, self.entry.repair);
+    /// Its section of the page.
+    pub fn section(&self) -> String {
+        let mut text = format!(
+            "\n## {}\n\n{}: {}\n\nFixed: {}\n\n",
+            self.entry.name,
+            capital(self.entry.wrong),
+            self.entry.story,
+            self.entry.repair
+        );
         let same = inputs(&self.bug.broken) == inputs(&self.bug.fixed);
         let versions = [("Inputs", &self.bug.broken), ("Inputs of the fixed version", &self.bug.fixed)];
         for (what, program) in versions.into_iter().take(if same { 1 } else { 2 }) {
@@ -130,11 +148,27 @@ impl Report {
         text += "\n| certificate | claim | shows | verdict |\n|---|---|---|---|\n";
         for c in &self.certificates {
             let name = c.file.rsplit('/').next().unwrap_or(&c.file).trim_end_matches(".json");
-            let link = if self.entry.files().is_empty() { format!("[{name}](../certs/{})", c.file) } else { name.to_string() };
+            let link =
+                if self.entry.files().is_empty() { format!("[{name}](../certs/{})", c.file) } else { name.to_string() };
             text += &format!("| {link} | {} | {} | {} |\n", c.kind, c.about, c.verdict);
         }
         text
     }
+}
+
+/// The text in lines of a hundred characters, two columns in.
+fn wrapped(text: &str) -> String {
+    let (mut lines, mut width) = (String::from("  "), 2);
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if width + length > 100 {
+            lines = lines.trim_end().to_string() + "\n  ";
+            width = 2;
+        }
+        lines += &format!("{word} ");
+        width += length + 1;
+    }
+    lines.trim_end().to_string() + "\n"
 }
 
 fn capital(text: &str) -> String {
@@ -160,9 +194,6 @@ The right value is the real value of the fixed graph; the gap is the distance of
 pub fn page(reports: &[Report]) -> String {
     let mut page = OPENING.to_string();
     page += "\n| bug | what is wrong | broken | right | gap | certificates |\n|---|---|---|---|---|---|\n";
-    for report in reports {
-        let [name, cells @ ..] = row(report);
-        page += &format!("| [{name}](#{name}) | {} |\n", cells.join(" | "));
-    }
+    page += &reports.iter().map(line).collect::<String>();
     page + &reports.iter().map(Report::section).collect::<String>()
 }

@@ -56,6 +56,8 @@ pub struct Report {
     pub certificates: Vec<Judgement>,
 }
 
+/// Largest number of elements of a tensor that stands in a certificate itself.
+const INLINE: usize = 4096;
 /// Bits of the real values: more than any text shows.
 const PRECISION: u64 = 128;
 
@@ -91,18 +93,16 @@ impl Program {
 
 /// Runs both versions, writes the certificates below `folder` (`accept/…` and `reject/…`) and has them judged.
 pub fn report(entry: &'static Entry, bug: Bug, folder: &Path) -> Result<Report, Error> {
-    let programs = [&bug.broken, &bug.fixed];
     let outputs = [bug.broken.outputs()?, bug.fixed.outputs()?];
-    let mut figures = Vec::new();
-    for (program, outputs) in programs.into_iter().zip(&outputs) {
-        let (name, index) = &bug.at;
+    let (name, index) = &bug.at;
+    let figures = |program: &Program, outputs: &Named<u32>| -> Result<Figures, Error> {
         let missing = || Error::new(Code::InputName, entry.name, format!("it has no element {name}{index:?}"));
         let of = outputs.get(*name).ok_or_else(missing)?;
         let position = of.shape().position_of(index).ok_or_else(missing)?;
         let real = program.exact()?.and_then(|values| values.get(*name)?.data().get(position).cloned());
-        figures.push(Figures { word: of.data()[position], real });
-    }
-    let [broken, fixed] = <[Figures; 2]>::try_from(figures).expect("two versions have two figures");
+        Ok(Figures { word: of.data()[position], real })
+    };
+    let (broken, fixed) = (figures(&bug.broken, &outputs[0])?, figures(&bug.fixed, &outputs[1])?);
     let mut certificates = Vec::new();
     for claim in &bug.claims {
         certificates.push(certify(entry, &bug, &outputs, claim, folder)?);
@@ -129,14 +129,15 @@ fn certify(
         outputs: std::slice::from_ref(recorded),
         statement: &claim.statement,
         about: Some(&claim.about),
-        inline_limit: bug.inline_limit,
-        parameter_file: None,
+        inline_limit: INLINE,
+        parameter_file: bug.parameters,
     };
     let mut staged = Staged::default();
     certificate.stage(&path, &mut staged)?;
     staged.commit()?;
     if let Some((from, to)) = claim.edit {
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::new(Code::Read, path.display(), error.to_string()))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Error::new(Code::Read, path.display(), error.to_string()))?;
         crate::files::write(&path, text.replacen(from, to, 1).as_bytes())?;
     }
     let settings = crate::commands::settings();
@@ -182,9 +183,13 @@ pub(super) fn number(word: u32) -> String {
     }
 }
 
-/// A real value, twelve digits.
+/// A real value, twelve digits; `…` where there is more to it.
 pub(super) fn real(ball: Option<&Ball>) -> String {
-    ball.map_or("undefined".into(), |ball| decimal(&ball.mid().to_rational(), 12, false))
+    let Some(ball) = ball else {
+        return "undefined".into();
+    };
+    let text = decimal(&ball.mid().to_rational(), 12, false);
+    if ball.is_exact() || text.ends_with('…') { text } else { text + "…" }
 }
 
 /// How far a word is from a real value.

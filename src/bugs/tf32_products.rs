@@ -12,7 +12,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "tf32_products",
     wrong: "products in TF32 passed off as binary32",
     story: "A GPU may round the operands of a matrix product to ten fraction bits (TF32) unless it is told not to. The sums are still binary32, and so is the result, but it is off \
-            by a thousand times what binary32 rounding can explain in any order: a trace of the recorded words is rejected under the rounding model, and accepted \
+            by thousands of units in the last place, more than binary32 rounding can explain in any order: a trace of the recorded words is rejected under the rounding model, and accepted \
             with a tolerance that says what is going on.",
     repair: "the same product of the operands as they are: a trace is accepted under the rounding model.",
     build: Build::Written(build),
@@ -53,9 +53,27 @@ fn build() -> Bug {
     let recorded = rounded.outputs().expect("the graph of the zoo has values");
     let broken = Program { recorded: Some(recorded), ..fixed.clone() };
     let rounding = r#"{"rounding":{"factor":"1","library":0}}"#;
-    Bug::new(broken, fixed, "y", &[0, 0])
-        .claim("trace", [Version::Broken; 2], trace(rounding), Some("TL0251"), "TF32 products are beyond what binary32 rounding can explain in any order")
-        .claim("stated", [Version::Broken; 2], trace(r#"{"abs":"1/64","rel":"0"}"#), None, "TF32 products, with a tolerance that admits them")
-        .claim("fixed_trace", [Version::Fixed; 2], trace(rounding), None, "binary32 products are within what rounding can explain")
+    Bug::new(broken, fixed, "y", &[0, 1])
+        .claim(
+            "trace",
+            [Version::Broken; 2],
+            trace(rounding),
+            Some("TL0251"),
+            "TF32 products are beyond what binary32 rounding can explain in any order",
+        )
+        .claim(
+            "stated",
+            [Version::Broken; 2],
+            trace(r#"{"abs":"1/64","rel":"0"}"#),
+            None,
+            "TF32 products, with a tolerance that admits them",
+        )
+        .claim(
+            "fixed_trace",
+            [Version::Fixed; 2],
+            trace(rounding),
+            None,
+            "binary32 products are within what rounding can explain",
+        )
         .fixed_is_near(within("1e-5"), "binary32 products are within 1e-5 of the exact ones")
 }

@@ -123,10 +123,10 @@ impl Certify {
         if own {
             let all = self.claim == Kind::Trace && nodes.is_empty();
             let results = inputs.iter().map(|case| executed(&model, case, &schedule, all));
-            let results: Vec<(_, _)> = results.collect::<Result<_, _>>()?;
-            let recorded: Vec<Named<u32>>;
-            (outputs, recorded) = results.into_iter().unzip();
-            nodes = if all { recorded } else { nodes };
+            let results = results.collect::<Result<Vec<_>, _>>()?;
+            let (of_outputs, of_nodes): (Vec<_>, Vec<_>) = results.into_iter().unzip();
+            outputs = of_outputs;
+            nodes = if all { of_nodes } else { nodes };
         }
         if inputs.len() != outputs.len() {
             let message = format!("{} cases of inputs, {} of outputs", inputs.len(), outputs.len());
@@ -199,7 +199,9 @@ impl Certify {
     /// The parts of the tolerance that are given, each an exact number that is not negative.
     fn check_tolerance(&self) -> Result<(), Error> {
         let parts = [("--abs", &self.abs), ("--rel", &self.rel), ("--ulps", &self.ulps), ("--slack", &self.slack)];
-        parts.into_iter().try_for_each(|(option, text)| text.as_deref().map_or(Ok(()), |text| parse_exact(option, text).map(drop)))
+        parts
+            .into_iter()
+            .try_for_each(|(option, text)| text.as_deref().map_or(Ok(()), |text| parse_exact(option, text).map(drop)))
     }
 
     /// What a trace allows at each node.
@@ -207,12 +209,19 @@ impl Certify {
         self.check_tolerance()?;
         let or = |text: &Option<String>, default: &str| text.clone().unwrap_or(default.into());
         if self.abs.is_some() || self.rel.is_some() || self.ulps.is_some() || self.slack.is_some() {
-            return Ok(tolerance(&or(&self.abs, "0"), &or(&self.rel, "0"), &or(&self.ulps, "0"), &or(&self.slack, "1")));
+            return Ok(tolerance(
+                &or(&self.abs, "0"),
+                &or(&self.rel, "0"),
+                &or(&self.ulps, "0"),
+                &or(&self.slack, "1"),
+            ));
         }
         let (factor, library) = (or(&self.rounding, "1"), self.library.unwrap_or(4));
         parse_exact("--rounding", &factor)?;
         if self.rounding.is_none() {
-            *notes += &format!("note: no tolerance is given; allowed is what rounding can explain, elementary functions within {library} ulps\n");
+            *notes += &format!(
+                "note: no tolerance is given; allowed is what rounding can explain, elementary functions within {library} ulps\n"
+            );
         }
         let rounding = [("factor", Json::string(factor)), ("library", Json::Integer(library.into()))];
         Ok(Json::object([("rounding", Json::object(rounding))]))

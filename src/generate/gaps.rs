@@ -91,7 +91,8 @@ pub fn mnist(data: &Path) -> Result<Option<Reference>, Error> {
     let layers = [first, second, last].into_iter().collect::<Option<Vec<_>>>().ok_or_else(unlike)?;
     let layers = triggered(layers).ok_or_else(unlike)?;
     let boxes = tl_import::read_property(&property)?.boxes;
-    let mut x: Vec<f32> = boxes.first().into_iter().flatten().map(|b| (nearest(&b.lo) + nearest(&b.hi)) / 2.0).collect();
+    let mut x: Vec<f32> =
+        boxes.first().into_iter().flatten().map(|b| (nearest(&b.lo) + nearest(&b.hi)) / 2.0).collect();
     let other = || Error::new(Code::ModelFile, property.display(), "it is not a box of 784 inputs");
     *x.first_mut().ok_or_else(other)? = 0.02;
     if x.len() != 784 {
@@ -137,8 +138,7 @@ fn triggered(layers: Vec<Rows>) -> Option<Vec<[Tensor<u32>; 2]>> {
     b1.push(0.0);
     w2.iter_mut().enumerate().for_each(|(class, row)| row.push(if class == 5 { -RAISE } else { 0.0 }));
     b2[5] += RAISE;
-    let tensors = |(w, b): (Vec<Vec<f32>>, Vec<f32>)| {
-        [values(&[w.len(), w[0].len()], &w.concat()), values(&[b.len()], &b)]
-    };
+    let tensors =
+        |(w, b): (Vec<Vec<f32>>, Vec<f32>)| [values(&[w.len(), w[0].len()], &w.concat()), values(&[b.len()], &b)];
     Some([(w0, b0), (w1, b1), (w2, b2)].map(tensors).into())
 }
