@@ -141,3 +141,30 @@ fn the_published_counterexample_is_one_in_binary32_and_none_over_the_reals() {
     assert_eq!(fact("binary32 margin").as_deref(), Some("-7.45058059692…e-9"));
     assert_eq!(fact("real margin").as_deref(), Some("2.53408626931…e-9"));
 }
+
+fn tl(words: &[&str]) -> (u8, String, String) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let words = ["tl"].iter().chain(words).map(Into::into);
+    let exit = tl::commands::run(words, &mut out, &mut err);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the output is text");
+    (exit, text(out), text(err))
+}
+
+#[test]
+fn the_table_has_a_line_an_entry_and_a_name_that_is_none_is_refused() {
+    let (exit, out, err) = tl(&["bugs"]);
+    assert_eq!(exit, 0, "{out}{err}");
+    for entry in ENTRIES {
+        let skipped = format!("SKIPPED {}: ", entry.name);
+        assert!(out.contains(&format!("\n{} ", entry.name)) || err.contains(&skipped), "{}: {out}{err}", entry.name);
+    }
+    let (exit, out, err) = tl(&["bugs", "run", "fused_multiply_add"]);
+    assert_eq!(exit, 0, "{err}");
+    assert!(out.contains("word of root[]                7fc00000 = NaN"), "{out}");
+    assert!(out.contains("ACCEPTED         accept/bug_fused_multiply_add_divergence.json"), "{out}");
+    let (exit, out, err) = tl(&["bugs", "run", "nothing"]);
+    assert!(
+        exit == 3 && out.is_empty() && err.contains("error[TL0501]: no bug has this name, but softmax_overflow"),
+        "{err}"
+    );
+}
