@@ -224,17 +224,17 @@ fn divergences_and_traces_are_certified_from_own_and_recorded_values() {
         (
             format!("--claim divergence --gap {GAP} {LEFT}"),
             0,
-            "y[0, 0] y is not finite or |y - s| > 1*(1/2 + 0*max(|y|, |s|))",
+            "y[0, 0] y is not finite or |y - s| > 1*(0.5 + 0*max(|y|, |s|))",
         ),
         (format!("--claim divergence --gap {GAP} {LEFT} --output @y.npy"), 0, "bit for bit"),
         (format!("--claim divergence --gap {GAP}"), 1, "error[TL0261]"), // the engine's own order cancels first
         ("--claim trace".into(), 0, "at each of 5 recorded nodes in all"),
         ("--claim trace --ulps 0".into(), 0, "1*(0 + 0*max(|y|, |s|))"),
         (recorded.into(), 0, "elementary functions within 4 ulps"),
-        (format!("{recorded} --rounding 1/2 --library 0"), 0, "1/2*(what rounding to nearest can explain"),
+        (format!("{recorded} --rounding 1/2 --library 0"), 0, "0.5*(what rounding to nearest can explain"),
         (format!("{recorded} --abs 1"), 0, "at each of 2 recorded nodes in all"),
         (format!("{recorded} --ulps 4"), 1, "node 7 (linear)"),
-        ("--ulps 1/2".into(), 0, "1*(0 + 0*max(|y|, |s|) + 1/2*ulp(y))"),
+        ("--ulps 1/2".into(), 0, "1*(0 + 0*max(|y|, |s|) + 0.5*ulp(y))"),
     ];
     for (options, exit, expected) in cases {
         let input = "certify @absorb_trigger.json --input @absorb_trigger.input.npz";
