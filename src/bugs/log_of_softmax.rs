@@ -8,7 +8,7 @@ pub(super) const ENTRY: Entry = Entry {
     wrong: "log(softmax(x)) for log_softmax(x)",
     story: "Softmax itself is careful, but a probability of e^-110 is below the smallest binary32 number and becomes 0; its logarithm is -∞, and so is the loss. Over the \
             reals the logarithm is -110.",
-    repair: "log_softmax: x minus its maximum, minus the logarithm of the sum of exponentials. Nothing small is ever formed.",
+    repair: "log_softmax: x minus its maximum, minus the logarithm of the sum of exponentials. What underflows is only added to 1.",
     build: Build::Written(build),
 };
 

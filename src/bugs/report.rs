@@ -195,7 +195,14 @@ pub(super) fn real(ball: Option<&Ball>) -> String {
 /// How far a word is from a real value.
 pub(super) fn distance(word: u32, ball: Option<&Ball>) -> String {
     match (Dyadic::from_binary32(word), ball) {
-        (Some(y), Some(s)) => decimal(&y.sub(s.mid()).abs().to_rational(), 4, false),
+        (Some(y), Some(s)) => {
+            let (distance, radius) = (y.sub(s.mid()).abs(), s.rad());
+            // Where the enclosure is all of the distance, only its end is known.
+            match distance <= radius && !radius.is_zero() {
+                true => format!("below {}", decimal(&distance.add(&radius).to_rational(), 1, true)),
+                false => decimal(&distance.to_rational(), 4, false),
+            }
+        }
         (None, _) => "not finite".into(),
         (_, None) => "undefined".into(),
     }
