@@ -128,13 +128,8 @@ impl Report {
 
     /// Its section of the page.
     pub fn section(&self) -> String {
-        let mut text = format!(
-            "\n## {}\n\n{}: {}\n\nFixed: {}\n\n",
-            self.entry.name,
-            capital(self.entry.wrong),
-            self.entry.story,
-            self.entry.repair
-        );
+        let Entry { name, wrong, story, repair, .. } = self.entry;
+        let mut text = format!("\n## {name}\n\n*{wrong}.* {story}\n\nFixed: {repair}\n\n");
         let same = inputs(&self.bug.broken) == inputs(&self.bug.fixed);
         let versions = [("Inputs", &self.bug.broken), ("Inputs of the fixed version", &self.bug.fixed)];
         for (what, program) in versions.into_iter().take(if same { 1 } else { 2 }) {
@@ -169,11 +164,6 @@ fn wrapped(text: &str) -> String {
         width += length + 1;
     }
     lines.trim_end().to_string() + "\n"
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 const OPENING: &str = "# The bug zoo
