@@ -47,7 +47,7 @@ enum Command {
     /// Run a model under a reading: float32 on the processor, bit-exact binary32, exact rationals, real balls, or intervals
     Run(run::Run),
     /// Write a certificate about a model and its recorded outputs, and check it
-    Certify(certify::Certify),
+    Certify(Box<certify::Certify>),
     /// Check every certificate of a corpus against what is expected of it
     Corpus(corpus::Corpus),
     /// Write a reference model with seeded parameters, and an input for it
