@@ -21,8 +21,10 @@ mod products;
 mod scalars;
 
 use super::judge::decided;
-use super::measure::{is_explained, is_finite, ulp_exponent};
+use super::measure::{Distance, is_explained, is_finite, near, ulp_exponent};
 use super::part::Part;
+use tl_kernel::context::real::{Ball, Real};
+use tl_kernel::context::rounded::Approximate;
 use tl_kernel::ir::Tensor;
 use tl_kernel::number::Dyadic;
 
@@ -91,27 +93,49 @@ pub const HYPOTHESES: &[(&str, Hypothesis)] = &[
     ("activation", scalars::activated),
 ];
 
-/// The names of the variants that explain what was recorded for the target of the part, in the order of the table.
+/// The names of the variants that explain what was recorded for the target of the part, the nearest first.
 pub fn explanations(part: &Part, recorded: &Tensor<u32>, library: u64) -> Vec<String> {
     if !recorded.data().iter().all(|&word| is_finite(word)) {
         return Vec::new();
     }
     let variants = HYPOTHESES.iter().flat_map(|(_, variants)| variants(part));
+    let explaining = |variant: Variant| Some((explains(&variant, recorded, library)?, variant.name));
+    let mut found: Vec<(f64, String)> = variants.filter_map(explaining).collect();
+    found.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     let mut names: Vec<String> = Vec::new();
-    for variant in variants {
-        if !names.contains(&variant.name) && explains(&variant, recorded, library) {
-            names.push(variant.name);
+    for (_, name) in found {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     names
 }
 
-/// Whether every recorded element is within what rounding can explain of the variant.
-fn explains(variant: &Variant, recorded: &Tensor<u32>, library: u64) -> bool {
-    let more: Option<Vec<Dyadic>> = recorded.data().iter().map(|&word| variant.result.more(word)).collect();
-    let Some(more) = more else { return false };
+/// How far off the variant is, Σ |y − s|², where every recorded element is within what rounding can explain of it; else nothing.
+fn explains(variant: &Variant, recorded: &Tensor<u32>, library: u64) -> Option<f64> {
+    let more: Vec<Dyadic> = recorded.data().iter().map(|&word| variant.result.more(word)).collect::<Option<_>>()?;
     let widest = more.iter().max().cloned().unwrap_or(Dyadic::zero());
-    let Ok(values) = decided(&variant.part, recorded, library, &widest) else { return false };
+    let values = decided(&variant.part, recorded, library, &widest).ok()?;
     let mut elements = recorded.data().iter().zip(values.data()).zip(&more);
-    elements.all(|((&word, value), more)| is_explained(word, value, more) == Some(true))
+    let holds = elements.all(|((&word, value), more)| is_explained(word, value, more) == Some(true));
+    holds.then(|| square_distance(recorded, values.data().iter().map(Approximate::exact)))
+}
+
+/// Σ |y − s|².
+fn square_distance<'a>(recorded: &Tensor<u32>, exact: impl Iterator<Item = &'a Ball>) -> f64 {
+    let distances = recorded.data().iter().zip(exact).filter_map(|(&word, ball)| Distance::new(word, ball));
+    distances.map(|distance| near(&distance.farthest).powi(2)).sum()
+}
+
+/// The variant that is nearest to what was recorded, where it is at least eight times nearer (in the mean square) than the part itself, and how many times.
+pub fn nearest(part: &Part, recorded: &Tensor<u32>) -> Option<(String, f64)> {
+    const TIMES: f64 = 8.0;
+    let real = Real::new(96);
+    let distance = |part: &Part| Some(square_distance(recorded, part.value(&real).ok()?.data().iter()));
+    let own = distance(part)?;
+    let variants = HYPOTHESES.iter().flat_map(|(_, variants)| variants(part));
+    let plain = variants.filter(|variant| variant.result == Stored::Plainly);
+    let measured = plain.filter_map(|variant| Some(((own / distance(&variant.part)?).sqrt(), variant.name)));
+    let (times, name) = measured.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (times >= TIMES).then_some((name, times))
 }

@@ -3,7 +3,11 @@
 //! Statement of a judgement without an element outside: every recorded element is within what *any* binary32 execution of the operations since the recorded values may
 //! be off by ([`Rounded`]; the claim `trace` with the allowance `rounding`). A node outside is beside what rounding can do, in any order of summation; what it was
 //! computed as instead is asked of the hypotheses. The precision doubles while an element is open.
+//!
+//! The bound is that of the worst order of summation, far from what happens: a long sum keeps it with operands of ten bits. So a node that keeps it with errors that are
+//! large for its size is asked, too, whether a hypothesis is much *nearer* to what was recorded ([`Judgement::nearer`]): a suspicion, not a proof.
 
+use super::figures::Spread;
 use super::hypothesis;
 use super::measure::{Distance, is_explained, is_finite, near};
 use super::part::Part;
@@ -22,6 +26,8 @@ use tl_kernel::number::Dyadic;
 const START: u64 = 64;
 /// Most bits.
 const CAP: u64 = 1024;
+/// A median error of this part of the greatest value, 16 units of roundoff, is large: sums of thousands of terms seldom come to it.
+const SUSPICIOUS: f64 = 1.0 / (1 << 20) as f64;
 
 /// One element.
 #[derive(Clone, Debug)]
@@ -55,8 +61,12 @@ pub struct Judgement {
     pub error: Option<Dyadic>,
     /// The element that is the most of its bound.
     pub worst: Option<Element>,
-    /// The hypotheses that explain a node outside.
+    /// The hypotheses that explain a node outside, the nearest first.
     pub explanations: Vec<String>,
+    /// A hypothesis that is this many times nearer to the recorded elements of a node that keeps its bound.
+    pub nearer: Option<(String, f64)>,
+    /// Contractions between the recorded values (or the inputs) and this one.
+    pub contractions: usize,
     /// Why there is no judgement.
     pub trouble: Option<String>,
 }
@@ -72,9 +82,9 @@ impl Judgement {
         self.worst.as_ref().map_or(0.0, |worst| worst.share)
     }
 
-    /// Whether the bound is too wide for its keeping to say much: wider than what products of half precision (11 bits) are off by.
+    /// Whether the bound is too wide for its keeping to say much: it has grown through several contractions beyond one part in 256 of the values.
     pub fn is_wide(&self) -> bool {
-        self.bound > self.size / 2048.0
+        self.contractions > 1 && self.bound > self.size / 256.0
     }
 }
 
@@ -114,6 +124,8 @@ pub fn judge_part(part: &Part, node: usize, recorded: &Tensor<u32>, library: u64
         error: None,
         worst: None,
         explanations: Vec::new(),
+        nearer: None,
+        contractions: part.contractions(),
         trouble: None,
     };
     if let Some(source) = part.words.values().flat_map(|words| words.data()).find(|word| !is_finite(**word)) {
@@ -127,7 +139,7 @@ pub fn judge_part(part: &Part, node: usize, recorded: &Tensor<u32>, library: u64
             return judgement;
         }
     };
-    let mut greatest = Some(Dyadic::zero());
+    let (mut greatest, mut errors) = (Some(Dyadic::zero()), Vec::new());
     for (position, (&word, value)) in recorded.data().iter().zip(values.data()).enumerate() {
         let bound = value.error().to_dyadic();
         judgement.bound = judgement.bound.max(near(&bound));
@@ -140,6 +152,7 @@ pub fn judge_part(part: &Part, node: usize, recorded: &Tensor<u32>, library: u64
             Some(distance) => near(&distance.farthest) / near(&bound),
             None => f64::INFINITY,
         };
+        errors.extend(distance.as_ref().map(|distance| near(&distance.farthest)));
         greatest = greatest.zip(distance).map(|(greatest, distance)| greatest.max(distance.farthest));
         if judgement.worst.as_ref().is_none_or(|worst| share > worst.share) {
             let (index, exact) = (recorded.shape().index_of(position), value.exact().clone());
@@ -149,6 +162,8 @@ pub fn judge_part(part: &Part, node: usize, recorded: &Tensor<u32>, library: u64
     judgement.error = greatest;
     if judgement.outside > 0 && explain {
         judgement.explanations = hypothesis::explanations(part, recorded, library);
+    } else if explain && Spread::of(errors).median > SUSPICIOUS * judgement.size {
+        judgement.nearer = hypothesis::nearest(part, recorded);
     }
     judgement
 }

@@ -63,6 +63,13 @@ impl Part {
         (&self.nodes[id].op, &self.nodes[id].parents)
     }
 
+    /// The number of contractions.
+    pub fn contractions(&self) -> usize {
+        let is_contraction =
+            |node: &&Node| matches!(node.op, Op::Linear(_) | Op::Matmul(_) | Op::Conv(_) | Op::ConvTranspose(_));
+        self.nodes.iter().filter(is_contraction).count()
+    }
+
     /// The dimensions of a node.
     pub fn dimensions(&self, id: usize) -> &[usize] {
         self.nodes[id].shape.dimensions()

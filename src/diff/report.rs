@@ -71,10 +71,11 @@ impl Entry<'_> {
 
     /// Whether rounding explains the recording.
     pub fn answer(&self) -> Answer {
-        let through = self.judged.nodes.is_empty();
+        let is_open =
+            |judgement: &Judgement| judgement.trouble.is_some() || judgement.nearer.is_some() || judgement.is_wide();
         if self.first_at_fault().is_some() {
             Answer::NotRounding
-        } else if self.deciding().any(|judgement| judgement.trouble.is_some() || through && judgement.is_wide()) {
+        } else if self.deciding().any(is_open) {
             Answer::Open
         } else {
             Answer::Rounding
@@ -104,7 +105,13 @@ impl Entry<'_> {
             let explained = match &first.explanations[..] {
                 _ if first.worst.as_ref().is_some_and(|worst| !worst.ulps.is_finite()) => String::new(),
                 [] => "; explained by: none of the hypotheses".into(),
-                names => format!("; explained by: {}", names.join(", or ")),
+                names => {
+                    let shown = names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", or ");
+                    let more = if names.len() > 3 { format!(", or {} others", names.len() - 3) } else { String::new() };
+                    let apart =
+                        if names.len() > 1 { " (the data do not tell them apart; the nearest first)" } else { "" };
+                    format!("; explained by: {shown}{more}{apart}")
+                }
             };
             return format!(
                 "not rounding: first node at fault: {node}, {} of {} elements, the worst at {at}{explained}{others}",
@@ -121,24 +128,35 @@ impl Entry<'_> {
             return "open: nothing was recorded".into();
         };
         let share = figures(worst.share());
-        if traced {
-            return format!(
-                "rounding: every element of {} recorded nodes is within what binary32 rounding can explain (worst {share} of the bound, at node {})",
+        let whole = match traced {
+            true => format!(
+                "every element of {} recorded nodes is within what binary32 rounding can explain (worst {share} of the bound, at node {})",
                 self.judged.nodes.len(),
                 node_in_words(model, worst.node)
+            ),
+            false => format!(
+                "every element is within what binary32 rounding can explain from input to output (worst {share} of the bound)"
+            ),
+        };
+        if let Some((judgement, (name, times))) =
+            self.deciding().find_map(|judgement| Some((judgement, judgement.nearer.as_ref()?)))
+        {
+            let node = node_in_words(model, judgement.node);
+            return format!(
+                "open: {whole}, but at node {node} what was recorded is {} times nearer to {name}",
+                figures(*times)
             );
         }
         if let Some(wide) = self.deciding().find(|judgement| judgement.is_wide()) {
+            let node = node_in_words(model, wide.node);
+            let (bound, size) = (figures(wide.bound), figures(wide.size));
+            let record = if traced { "record more of the values between" } else { record };
             return format!(
-                "open: every element is within what binary32 rounding can explain from input to output (worst {share} of the bound), but so would much else be: the bound is up to \
-                 {} where the exact values are up to {}; {record}",
-                figures(wide.bound),
-                figures(wide.size)
+                "open: {whole}, but so would much else be: the bound of node {node} is up to {bound} through {} contractions, its exact values up to {size}; {record}",
+                wide.contractions
             );
         }
-        format!(
-            "rounding: every element is within what binary32 rounding can explain from input to output (worst {share} of the bound)"
-        )
+        format!("rounding: {whole}")
     }
 
     /// The figures as text.
@@ -274,6 +292,7 @@ fn judgement_json(model: &Model, judgement: &Judgement) -> Json {
         entries.push(("ulps", number(worst.ulps)));
     }
     entries.push(("explanations", Json::Array(judgement.explanations.iter().map(Json::string).collect())));
+    entries.extend(judgement.nearer.iter().map(|(name, _)| ("nearer", Json::string(name))));
     entries.extend(judgement.trouble.iter().map(|trouble| ("trouble", Json::string(trouble))));
     Json::object(entries)
 }
