@@ -2,10 +2,11 @@
 # Fills fuzz/corpus/ with the seeds in fuzz/seeds/ and every certificate in certs/.
 set -euo pipefail
 cd "$(dirname "$0")"
-mkdir -p corpus/{decode,check,readings,onnx_import}
+mkdir -p corpus/{decode,check,onnx_import,npy}
 cp seeds/check/* corpus/check/
 cp seeds/check/*.json corpus/decode/
 cp seeds/onnx_import/*.onnx corpus/onnx_import/
+cp seeds/npy/*.bin corpus/npy/
 # A certificate may stand in any folder of certs/; equal names in two folders are two seeds.
 find ../certs -name '*.json' -size -64k ! -name '*.schema.json' | while read -r path; do
     name=$(printf %s "${path#../certs/}" | tr / -)

@@ -13,7 +13,7 @@ if ! cargo +nightly --version >/dev/null 2>&1; then
 fi
 ./seed.sh
 cargo +nightly fuzz build --fuzz-dir .
-for target in decode check readings onnx_import; do
+for target in $(cargo +nightly fuzz list --fuzz-dir .); do
     echo "== $target for $seconds s"
     cargo +nightly fuzz run --fuzz-dir . "$target" -- \
         -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 -max_len=4096 -len_control=0 -dict=tl.dict -print_final_stats=1 -verbosity=0

@@ -13,11 +13,11 @@ use arbitrary::{Result, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use num_rational::BigRational;
 use std::collections::BTreeMap;
-use tl_fuzz::generate::{Case, case};
+use tl_fuzz::exact::{Ends, at_most, below};
+use tl_fuzz::generate::{Case, case, schedule};
 use tl_kernel::cert::json::Json;
 use tl_kernel::cert::tensor::encode_inline;
 use tl_kernel::claim::Execution;
-use tl_kernel::context::binary32::schedule::{BiasPosition, Combine, Order, Schedule, Start};
 use tl_kernel::context::binary32::{Binary32, Environment, NanPolicy, RoundingMode};
 use tl_kernel::context::interval::{Enclosure, Interval};
 use tl_kernel::context::rational::{Number, Rational};
@@ -25,7 +25,7 @@ use tl_kernel::context::real::Real;
 use tl_kernel::context::{Context, EvalError};
 use tl_kernel::ir::evaluate::{Located, Named, evaluate};
 use tl_kernel::ir::{Graph, Tensor};
-use tl_kernel::number::{Direction, Dyadic, Exact};
+use tl_kernel::number::{Dyadic, Exact};
 use tl_kernel::{Verdict, conclude, decode, discharge, obligations};
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
@@ -89,9 +89,6 @@ fn read(u: &mut Unstructured, case: &Case) -> Result<()> {
     Ok(())
 }
 
-/// The ends of an enclosure.
-type Ends = (Dyadic, Dyadic);
-
 /// `f` on every element of the outputs of two readings.
 fn each<A, B>(a: &Named<A>, b: &Named<B>, f: impl Fn(String, &A, &B)) {
     for (name, a) in a {
@@ -99,25 +96,6 @@ fn each<A, B>(a: &Named<A>, b: &Named<B>, f: impl Fn(String, &A, &B)) {
             f(format!("{name}[{i}]"), a, b);
         }
     }
-}
-
-/// Exponents beyond this are not expanded into fractions.
-const GRID: i64 = 1 << 16;
-
-/// Whether `end ≤ value`; also when the comparison would be of too large numbers.
-fn at_most(end: &Dyadic, value: &BigRational) -> bool {
-    if end.top() > Some(GRID) {
-        return end.is_negative() || value.numer().bits() > GRID as u64;
-    }
-    end.to_grid(-GRID, Direction::Down).to_rational() <= *value
-}
-
-/// Whether `end < value`; also not when the comparison would be of too large numbers.
-fn below(end: &Dyadic, value: &BigRational) -> bool {
-    if end.top() > Some(GRID) {
-        return end.is_negative() && value.numer().bits() <= GRID as u64;
-    }
-    end.to_grid(-GRID, Direction::Up).to_rational() < *value
 }
 
 /// The outputs in a reading, whose internal invariants hold.
@@ -170,28 +148,13 @@ fn rational(case: &Case) -> std::result::Result<Named<BigRational>, Located> {
     Ok(values.into_iter().map(|(name, value)| (name, tensor(value))).collect())
 }
 
-/// Any execution but one with a tree, which fits one number of terms only.
+/// An execution in some order.
 fn execution(u: &mut Unstructured) -> Result<Execution> {
     let environment = Environment {
         rounding: *u.choose(&RoundingMode::ALL)?,
         nan: *u.choose(&[NanPolicy::Canonical, NanPolicy::PropagateX86])?,
     };
-    let combine = *u.choose(&[Combine::Sequential, Combine::Halving, Combine::Adjacent])?;
-    let mut order = match u.int_in_range(0..=2)? {
-        0 => Order::Sequential,
-        1 => Order::Pairwise { leaf: u.int_in_range(1..=5)? },
-        _ => Order::Lanes { width: u.int_in_range(1..=9)?, combine },
-    };
-    for _ in 0..u.int_in_range(0..=2)? {
-        order = Order::Blocks { size: u.int_in_range(1..=6)?, inner: Box::new(order) };
-    }
-    let schedule = Schedule {
-        order,
-        fma: u.arbitrary()?,
-        start: *u.choose(&[Start::FirstTerm, Start::Zero])?,
-        bias: *u.choose(&[BiasPosition::First, BiasPosition::Last])?,
-    };
-    Ok(Execution { environment, schedule, nodes: BTreeMap::new() })
+    Ok(Execution { environment, schedule: schedule(u)?, nodes: BTreeMap::new() })
 }
 
 /// The words of the execution; none where a pool has a window without a cell, which is no shape of its own.

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 use tl_kernel::Limits;
 use tl_kernel::cert::json::{Cursor, Json};
+use tl_kernel::context::binary32::schedule::{BiasPosition, Combine, Order, Schedule, Start};
 use tl_kernel::ir::attributes::Attribute;
 use tl_kernel::ir::evaluate::Named;
 use tl_kernel::ir::{CheckedGraph, Graph, Node, Shape, Tensor};
@@ -350,5 +351,24 @@ fn word(u: &mut Unstructured, kind: u8) -> Result<u32> {
         }
         _ if byte % 4 == 0 => *u.choose(&[0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 0x7f80_0001, 0xffff_ffff])?,
         _ => u.arbitrary()?,
+    })
+}
+
+/// A schedule of any order but a tree, which fits one number of terms only.
+pub fn schedule(u: &mut Unstructured) -> Result<Schedule> {
+    let combine = *u.choose(&[Combine::Sequential, Combine::Halving, Combine::Adjacent])?;
+    let mut order = match u.int_in_range(0..=2)? {
+        0 => Order::Sequential,
+        1 => Order::Pairwise { leaf: u.int_in_range(1..=5)? },
+        _ => Order::Lanes { width: u.int_in_range(1..=9)?, combine },
+    };
+    for _ in 0..u.int_in_range(0..=2)? {
+        order = Order::Blocks { size: u.int_in_range(1..=6)?, inner: Box::new(order) };
+    }
+    Ok(Schedule {
+        order,
+        fma: u.arbitrary()?,
+        start: *u.choose(&[Start::FirstTerm, Start::Zero])?,
+        bias: *u.choose(&[BiasPosition::First, BiasPosition::Last])?,
     })
 }

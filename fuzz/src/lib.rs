@@ -1,5 +1,7 @@
-//! What the fuzz targets share: the small limits under which everything runs, and a generator of small well-formed graphs.
+//! What the fuzz targets share: the small limits under which everything runs, a generator of small well-formed graphs, and one of expressions.
 
+pub mod exact;
+pub mod expression;
 pub mod generate;
 
 use tl_kernel::Limits;

@@ -24,7 +24,7 @@ pub fn from_dyadic(x: &Dyadic, direction: Direction) -> f64 {
     }
     let grid = (top - 53).max(-1074);
     let rounded = x.abs().to_grid(grid, if direction == outward { Direction::Up } else { Direction::Down });
-    let units = rounded.mantissa() << u64::try_from(rounded.exponent().max(grid) - grid).unwrap_or(0);
+    let units = &*rounded.mantissa() << u64::try_from(rounded.exponent().max(grid) - grid).unwrap_or(0);
     // At most 2^53 units of 2^grid: each factor is exact, and the product overflows only where the next number is infinity.
     let units = u64::try_from(&units).expect("at most 2^53 units") as f64;
     sign * units * power(grid)

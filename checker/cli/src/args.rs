@@ -10,7 +10,7 @@ use tl_kernel::Limits;
 #[command(name = "tl-check", version, max_term_width = 110)]
 pub(crate) struct Arguments {
     /// Certificates, or folders that are searched for .json files
-    #[arg(required_unless_present_any = ["explain", "print_assumptions"])]
+    #[arg(required_unless_present_any = ["explain", "print_assumptions", "completions", "man"])]
     pub(crate) paths: Vec<PathBuf>,
 
     /// Import this model and speak of it: its graph and parameters must be those of every certificate
@@ -21,9 +21,29 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) batch: usize,
 
-    /// How verdicts are printed
+    /// Reject what states less than this policy demands
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// Form of the report
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+
+    /// Write the report here, all of it or nothing; verdicts are then printed for people
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Append a summary in Markdown, as GitHub shows it for a job
+    #[arg(long, value_name = "FILE")]
+    pub(crate) summary: Option<PathBuf>,
+
+    /// Say nothing about what is accepted
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
+    /// Colours; auto: on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, default_value_t = Colours::Auto, value_name = "WHEN")]
+    pub(crate) color: Colours,
 
     /// Certificates judged at one time; of one certificate alone, its cases
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -60,6 +80,14 @@ pub(crate) struct Arguments {
     /// Print what every verdict rests on
     #[arg(long)]
     pub(crate) print_assumptions: bool,
+
+    /// Print completions for a shell
+    #[arg(long, value_name = "SHELL")]
+    pub(crate) completions: Option<clap_complete::Shell>,
+
+    /// Print the manual page
+    #[arg(long)]
+    pub(crate) man: bool,
 }
 
 /// Forms of output.
@@ -67,8 +95,25 @@ pub(crate) struct Arguments {
 pub(crate) enum Format {
     /// A sentence a certificate on stdout, diagnostics on stderr.
     Human,
-    /// One JSON array on stdout.
+    /// One JSON array.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit XML, a test case a certificate.
+    Junit,
+    /// Sentences and GitHub's workflow commands, at most ten of each kind.
+    Github,
+}
+
+/// When to colour what people read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colours {
+    /// On a terminal that wants them.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 impl Arguments {

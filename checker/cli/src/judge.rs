@@ -1,6 +1,7 @@
 //! One certificate from its path to its verdict: bytes → certificate → obligations → verdict.
 
-use crate::files::{Trouble, read_beside, read_certificate, read_model};
+use crate::files::{Trouble, read_beside, read_certificate, read_whole};
+use crate::policy::NamedPolicy;
 use crate::{ACCEPTED, DECLINED, REJECTED, TROUBLE};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tl_import::{ImportError, ImportOptions, Model};
 use tl_kernel::cert::digest::Digest;
 use tl_kernel::diagnostic::Code;
+use tl_kernel::policy::Stated;
 use tl_kernel::{Certificate, Diagnostic, Limits, Verdict, conclude, decode, discharge, obligations, refuse};
 
 /// How certificates are judged.
@@ -33,11 +35,11 @@ impl NamedModel {
     /// Imports the file, its open first dimension fixed to `batch`.
     pub fn import(path: &Path, batch: usize) -> Result<Self, Trouble> {
         let options = ImportOptions { batch, ..ImportOptions::default() };
-        let bytes = read_model(path, options.limit)?;
+        let bytes = read_whole(path, options.limit)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let refused = |error: ImportError| {
             let message = error.place().in_words(error.title());
-            Trouble { code: error.code(), path: path.into(), message }
+            Trouble::new(error.code(), path, message)
         };
         let model = tl_import::import_onnx_bytes(&bytes, Some(folder), &options).map_err(refused)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -48,7 +50,7 @@ impl NamedModel {
 /// What became of a certificate.
 #[derive(Debug)]
 pub enum Judged {
-    /// The kernel reached a verdict; the text is what `--model` adds to an accepted sentence.
+    /// The kernel reached a verdict; the text is what `--model` and `--policy` add to an accepted sentence.
     Verdict(Verdict, String),
     /// There was nothing to judge.
     Trouble(Trouble),
@@ -68,18 +70,28 @@ impl Judged {
 
 /// Judges the certificate at `path`, `jobs` of its obligations at one time.
 pub fn judge(path: &Path, settings: &Settings, jobs: usize) -> Judged {
+    judge_under(path, settings, None, jobs)
+}
+
+/// The same, where a certificate that states less than the policy demands is rejected.
+pub fn judge_under(path: &Path, settings: &Settings, policy: Option<&NamedPolicy>, jobs: usize) -> Judged {
     let limits = &settings.limits;
     let certificate = match load(path, limits) {
         Ok(certificate) => certificate,
         Err(Stop::Finding(finding)) => return Judged::Verdict(refuse(vec![*finding]), String::new()),
         Err(Stop::Trouble(trouble)) => return Judged::Trouble(trouble),
     };
-    let mut about = String::new();
+    let (mut about, mut stated) = (String::new(), Stated::by(&certificate));
     if let Some(NamedModel { name, digest, model }) = &settings.model {
         if let Err(finding) = certificate.is_about(&model.graph, &model.parameters) {
             return Judged::Verdict(refuse(vec![finding]), String::new());
         }
         about = format!(", which is the model {name} ({digest:?}) as tl-import reads it");
+        (stated.file, stated.assumptions) = (Some(*digest), vec!["importer"]);
+    }
+    match policy.map(|policy| policy.allows(path, &stated)).transpose() {
+        Ok(within) => about += &within.unwrap_or_default(),
+        Err(findings) => return Judged::Verdict(refuse(findings), String::new()),
     }
     Judged::Verdict(decide(&certificate, limits, jobs), about)
 }

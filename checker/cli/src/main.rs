@@ -3,6 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
-    ExitCode::from(tl_check::run(std::env::args_os(), &mut out, &mut err))
+    ExitCode::from(tl_check::run_in_terminal(std::env::args_os()))
 }

@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Folder, LATER_KIND, LINEAR, ONE_ULP_OFF, RELU, Ran, assert_refused, changed, check, linear, weights};
+use common::{
+    Folder, LATER_KIND, LINEAR, ONE_ULP_OFF, RELU, Ran, assert_refused, changed, check, linear, onnx, weights,
+};
 use serde_json::Value;
 use tl_kernel::cert::digest::Digest;
 
@@ -137,21 +139,6 @@ fn the_json_rendering_carries_verdict_code_and_pointer() {
     assert_eq!(at("/1/diagnostics/0/pointer"), "/claim/outputs/0/y");
     assert_eq!(rows.pointer("/1/diagnostics/0/index"), Some(&serde_json::json!([0])));
     assert!(rows.pointer("/2/verdict").is_some_and(Value::is_null) && at("/2/code") == "TL0002");
-}
-
-/// An ONNX model of one node, `y = OP(x)` with x of shape `[2]`, encoded by hand: a field is its number and kind, the length, the content.
-fn onnx(op: &str) -> Vec<u8> {
-    let field = |number: u8, content: &[u8]| {
-        let length = u8::try_from(content.len()).expect("short");
-        assert!(length < 128, "one byte of length");
-        [&[number << 3 | 2, length], content].concat()
-    };
-    let shape = field(1, &[8, 2]); // one dimension: dim_value = 2
-    let float32 = [&[8, 1][..], &field(2, &shape)].concat(); // elem_type = FLOAT
-    let value = |name: &str| [field(1, name.as_bytes()), field(2, &field(1, &float32))].concat();
-    let node = [field(1, b"x"), field(2, b"y"), field(4, op.as_bytes())].concat();
-    let graph = [field(1, &node), field(2, b"g"), field(11, &value("x")), field(12, &value("y"))].concat();
-    [&[8, 8][..], &field(7, &graph), &field(8, &[16, 17])].concat() // IR version 8, operator set 17
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub use array::{Array, Dtype, Elements};
 pub use error::{At, ImportError};
 pub use lower::operators;
 pub use onnx::{OPSETS, import_onnx, import_onnx_bytes};
-pub use tensors::{parse_tensor, read_arrays, read_tensors};
+pub use tensors::{parse_arrays, parse_tensor, read_arrays, read_tensors};
 pub use vnnlib::{Bounds, Property, parse_property, read_property};
 
 use std::collections::BTreeMap;

@@ -30,15 +30,35 @@ pub fn read_arrays(path: impl AsRef<Path>) -> Result<BTreeMap<String, Array>, Im
 }
 
 fn read(path: &Path) -> Result<BTreeMap<String, Array>, ImportError> {
-    let one = |array| BTreeMap::from([(String::new(), array)]);
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let bytes = || file::read(path, DEFAULT_LIMIT);
+    known(extension)?;
+    parse(extension, &file::read(path, DEFAULT_LIMIT)?, path.parent(), DEFAULT_LIMIT)
+}
+
+fn known(extension: &str) -> Result<(), ImportError> {
     match extension {
-        "npy" => npy::array(&bytes()?).map(one),
-        "npz" => npz::arrays(&bytes()?, DEFAULT_LIMIT),
-        "pb" => Ok(BTreeMap::from([message(&bytes()?, path.parent())?])),
-        "safetensors" => named(&bytes()?),
+        "npy" | "npz" | "pb" | "safetensors" => Ok(()),
         other => Err(fault!(UnknownFile, "the extension {other:?} is none of npy, npz, pb, safetensors")),
+    }
+}
+
+/// The arrays in the bytes of a file with this extension, where no more than `limit` bytes are unpacked; TensorProto messages without external data.
+pub fn parse_arrays(extension: &str, bytes: &[u8], limit: usize) -> Result<BTreeMap<String, Array>, ImportError> {
+    known(extension)?;
+    parse(extension, bytes, None, limit)
+}
+
+fn parse(
+    extension: &str,
+    bytes: &[u8],
+    base: Option<&Path>,
+    limit: usize,
+) -> Result<BTreeMap<String, Array>, ImportError> {
+    match extension {
+        "npy" => npy::array(bytes).map(|array| BTreeMap::from([(String::new(), array)])),
+        "npz" => npz::arrays(bytes, limit),
+        "pb" => Ok(BTreeMap::from([message(bytes, base)?])),
+        _ => named(bytes),
     }
 }
 

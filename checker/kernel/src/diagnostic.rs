@@ -91,6 +91,13 @@ codes! {
     // 04xx: the model that the certificate is about.
     ModelGraph = "TL0401", Rejected, "the model file is not the graph of the certificate";
     ModelParameters = "TL0402", Rejected, "the model file does not have the parameters of the certificate";
+    // 045x: the policy that the certificate is held to.
+    PolicyModel = "TL0451", Rejected, "the certificate is about another model than the policy demands";
+    PolicyClaim = "TL0452", Rejected, "the policy does not take this kind of claim here";
+    PolicyFigure = "TL0453", Rejected, "a tolerance or another figure of the claim is weaker than the policy demands";
+    PolicyAssumption = "TL0454", Rejected, "the sentence would rest on an assumption that the policy does not permit";
+    PolicyUnlisted = "TL0455", Rejected, "no rule of the policy speaks of this certificate";
+    PolicyMissing = "TL0456", Rejected, "a certificate that the policy requires was not checked";
     // 09xx: our own bugs, reported instead of an answer.
     Internal = "TL0901", Declined, "an invariant of the checker does not hold";
 }

@@ -11,7 +11,8 @@
 //! input, believing anything that it can recompute. `TRUST.md` states the claim of each verdict and what it rests on.
 //!
 //! The rooms: [`number`] exact numbers · [`ir`] graphs and their evaluation · [`spec`] the meaning of every operation, once · [`context`] the
-//! readings of that meaning · [`cert`] the container · [`claim`] the statements and how they are decided · [`diagnostic`] findings as data.
+//! readings of that meaning · [`cert`] the container · [`claim`] the statements and how they are decided · [`policy`] which of them are enough ·
+//! [`diagnostic`] findings as data.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::as_conversions))]
 
@@ -23,6 +24,7 @@ pub mod diagnostic;
 pub mod ir;
 pub mod limits;
 pub mod number;
+pub mod policy;
 pub mod spec;
 
 pub use cert::{Certificate, Document, decode};

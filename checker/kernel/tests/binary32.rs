@@ -71,7 +71,7 @@ fn rational_and_dyadic_numbers_round_to_the_neighbour_that_the_mode_names() {
             assert_eq!(round_exact(&exact, rounding).0, by_definition(&fraction, rounding), "{text} {rounding:?}");
             for bits in [0, 100] {
                 // the same number with a long tail of zeros, and one unit beside it
-                let wide = midpoint.mantissa() << bits;
+                let wide = &*midpoint.mantissa() << bits;
                 for beside in [-1, 0, 1] {
                     let number = Dyadic::new(&wide + beside, midpoint.exponent() - bits);
                     let expected = by_definition(&number.to_rational(), rounding);

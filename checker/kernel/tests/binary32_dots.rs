@@ -1,9 +1,9 @@
-//! Dot products in lockstep against the same ones formed on words: a matrix of many rows takes the first way, its rows alone the second.
+//! Dot products against the same ones formed on words, by `arithmetic` in the order of the schedule.
 
 #![allow(clippy::expect_used, reason = "a test stops at the first surprise")]
 
-use tl_kernel::context::binary32::schedule::{BiasPosition, Combine, Order, Start};
-use tl_kernel::context::binary32::{Binary32, Environment, RoundingMode, Schedule};
+use tl_kernel::context::binary32::schedule::{Accumulate, BiasPosition, Combine, Order, Start};
+use tl_kernel::context::binary32::{Binary32, Environment, RoundingMode, Schedule, arithmetic};
 use tl_kernel::context::{Context, Rows};
 
 const ONE: u32 = 0x3f80_0000;
@@ -43,20 +43,51 @@ fn orders() -> Vec<Order> {
     ]
 }
 
-/// The words of one left row against many right ones, together; each is compared with the one formed alone.
-fn together(reading: &Binary32, left: &[u32], right: &[u32], bias: Option<&[u32]>) -> Vec<u32> {
-    let n = left.len();
-    let left = Rows::contiguous(left, n);
-    let all = reading.dots(&left, &Rows::contiguous(right, n), bias).expect("a schedule that fits");
-    for (j, row) in right.chunks(n).enumerate() {
-        let alone = reading.dots(&left, &Rows::contiguous(row, n), bias.map(|bias| &bias[j..=j])).expect("it fits");
-        assert_eq!(all[j], alone[0], "{reading:?} row {j}: {:08x}, alone {:08x}; {row:x?}", all[j], alone[0]);
+/// The products of two rows, each operation on words.
+struct OnWords<'a>(&'a [u32], &'a [u32], Environment);
+
+impl Accumulate for OnWords<'_> {
+    type Value = u32;
+
+    fn zero(&self) -> u32 {
+        0
     }
+
+    fn add(&self, a: u32, b: u32) -> u32 {
+        arithmetic::add(a, b, self.2).0
+    }
+
+    fn product(&self, i: usize) -> u32 {
+        arithmetic::mul(self.0[i], self.1[i], self.2).0
+    }
+
+    fn fma(&self, i: usize, a: u32) -> u32 {
+        arithmetic::fma(self.0[i], self.1[i], a, self.2).0
+    }
+}
+
+/// The words of left rows of `n` terms against right ones, each compared with the one formed on words.
+fn compared(
+    (environment, schedule): &(Environment, Schedule),
+    n: usize,
+    left: &[u32],
+    right: &[u32],
+    bias: Option<&[u32]>,
+) -> Vec<u32> {
+    let reading = Binary32::new(*environment, schedule.clone());
+    let all =
+        reading.dots(&Rows::contiguous(left, n), &Rows::contiguous(right, n), bias).expect("a schedule that fits");
+    let mut pairs = left.chunks(n).flat_map(|x| right.chunks(n).enumerate().map(move |(j, y)| (x, j, y)));
+    for (&word, (x, j, y)) in all.iter().zip(&mut pairs) {
+        let expected = schedule.reduce(n, bias.map(|bias| bias[j]), &OnWords(x, y, *environment)).expect("it fits");
+        assert_eq!(word, expected, "{schedule:?} {environment:?}: {word:08x}, on words {expected:08x}; {x:x?} {y:x?}");
+    }
+    assert!(pairs.next().is_none());
     all
 }
 
 #[test]
-fn lockstep_changes_no_word() {
+fn every_word_is_the_one_formed_on_words() {
     let mut state = 0x5eed_0000_0000_0d07;
     // (least exponent field and number of fields) of both sides: around 1; wide; products at the subnormal threshold; below it; at the
     // overflow threshold; anything, with subnormal words; many infinities and NaN
@@ -79,12 +110,12 @@ fn lockstep_changes_no_word() {
                 ] {
                     let environment = Environment { rounding, ..Environment::default() };
                     let schedule = Schedule { order: order.clone(), fma, start, bias: position };
-                    let reading = Binary32::new(environment, schedule);
+                    let reading = (environment, schedule);
                     for n in [1, 2, 7, 40] {
                         let left: Vec<u32> = (0..n).map(|_| word(&mut state, a, b, zeros)).collect();
                         let right: Vec<u32> = (0..n * 37).map(|_| word(&mut state, c, d, zeros)).collect();
                         let bias: Vec<u32> = (0..37).map(|_| word(&mut state, a, b, 3)).collect();
-                        together(&reading, &left, &right, (n % 2 == 0).then_some(&bias));
+                        compared(&reading, n, &left, &right, (n % 2 == 0).then_some(&bias));
                     }
                 }
             }
@@ -94,7 +125,7 @@ fn lockstep_changes_no_word() {
 
 #[test]
 fn carries_cancellation_and_thresholds_are_those_of_words() {
-    let fused = |order| Binary32::new(Environment::default(), Schedule::new(order, true, BiasPosition::Last));
+    let fused = |order| (Environment::default(), Schedule::new(order, true, BiasPosition::Last));
     let two = Order::Lanes { width: 2, combine: Combine::Halving };
     let below_one = 0x3f7f_ffff;
     for (order, row, expected) in [
@@ -119,6 +150,11 @@ fn carries_cancellation_and_thresholds_are_those_of_words() {
         // 0 · ∞ is not forgotten
         (Order::Sequential, vec![INFINITY, ONE], 0x7fc0_0000),
         (Order::Sequential, vec![ONE, MINUS | ONE, INFINITY, ONE], 0x7fc0_0000),
+        // a sum that leaves the 35 binades of its accumulator, upwards and by cancellation, and beyond what it keeps
+        (Order::Sequential, vec![ONE, 0x4c80_0000, 0x4c80_0001], 0x4d00_0000),
+        (Order::Sequential, vec![ONE, 0x4880_0000, 0x4880_0001], 0x4900_0010),
+        (Order::Sequential, vec![0x4900_0001, 0xc900_0000, 0x3000_0000], 0x3d80_0000),
+        (Order::Sequential, vec![0x3780_0000, 0x3fff_ffff, 0x2000_0001], 0x4000_0040),
         // beyond 2^127 on the way, beyond the greatest word, and back
         (Order::Sequential, vec![0x7f00_0000, 0x7e80_0000, 0xff00_0000], 0x7e80_0000),
         (Order::Sequential, vec![0x7f7f_ffff, 0x7380_0000, 0xff7f_ffff], 0x7f80_0000),
@@ -130,8 +166,7 @@ fn carries_cancellation_and_thresholds_are_those_of_words() {
             _ => ONE,
         };
         let left: Vec<u32> = row.iter().map(left).collect();
-        let rows: Vec<u32> = (0..16).flat_map(|_| row.clone()).collect();
-        assert_eq!(together(&fused(order), &left, &rows, None), [expected; 16], "{row:x?}");
+        assert_eq!(compared(&fused(order), row.len(), &left, &row, None), [expected], "{row:x?}");
     }
 }
 
@@ -140,8 +175,5 @@ fn every_left_row_meets_every_right_row() {
     let (mut state, n) = (0x5eed_0000_0000_0d08, 5);
     let mut words = |rows: usize| -> Vec<u32> { (0..rows * n).map(|_| word(&mut state, 124, 4, 1000)).collect() };
     let (left, right) = (words(3), words(18));
-    let reading = Binary32::default();
-    let all = reading.dots(&Rows::contiguous(&left, n), &Rows::contiguous(&right, n), None);
-    let alone = left.chunks(n).flat_map(|row| together(&reading, row, &right, None)).collect();
-    assert_eq!(all, Ok(alone));
+    compared(&(Environment::default(), Schedule::default()), n, &left, &right, None);
 }

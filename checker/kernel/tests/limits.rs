@@ -112,3 +112,33 @@ fn sine_of_an_argument_too_large_to_reduce_is_between_minus_one_and_one() {
         }
     }
 }
+
+/// A chain of `depth` nodes that are not recorded, and `ends` outputs that each depend on all of it.
+fn fan(depth: usize, ends: usize, limits: &Limits) -> Result<Certificate, Diagnostic> {
+    let relu = |parent: usize| format!(r#"{{"op":"relu","parents":[{parent}],"shape":[]}}"#);
+    let chain = (0..depth).map(relu).chain((0..ends).map(|_| relu(depth)));
+    let nodes: String = chain.map(|node| format!(",{node}")).collect();
+    let names = |each: &dyn Fn(usize) -> String| {
+        let entries: Vec<String> = (0..ends).map(|i| format!(r#""y{i}":{}"#, each(i))).collect();
+        entries.join(",")
+    };
+    let outputs = names(&|i| (depth + 1 + i).to_string());
+    let recorded = names(&|_| r#"{"shape":[],"words":"3f800000"}"#.to_string());
+    let text = format!(
+        r#"{{"format":"tl-cert/1","claim":{{"kind":"trace","tolerance":{{"abs":"0","rel":"0"}},"nodes":[{{}}],"outputs":[{{{recorded}}}]}},
+        "model":{{"graph":{{"nodes":[{{"op":"input","attributes":{{"name":"x"}},"parents":[],"shape":[]}}{nodes}],"outputs":{{{outputs}}}}},
+        "parameters":{{}}}},"inputs":[{{"x":{{"shape":[],"words":"3f800000"}}}}]}}"#
+    );
+    decode(text.as_bytes(), limits)?.bind(&BTreeMap::new(), limits)
+}
+
+#[test]
+fn what_is_evaluated_for_many_recorded_nodes_again_is_counted_for_each() {
+    let limits = Limits::default();
+    let certificate = fan(200, 30, &limits).unwrap();
+    let results = obligations(&certificate).into_iter().map(|part| discharge(&certificate, part, &limits)).collect();
+    assert!(matches!(conclude(&certificate, results), Verdict::Accepted(_)));
+    let (graph, few) = (certificate.graph().work(), 30 * 200 * 3 * 8192); // thirty times the chain, at the cost of a trace
+    assert!(fan(200, 30, &Limits { work: graph.max(few), ..limits.clone() }).is_err_and(|d| d.code == Code::LimitWork));
+    assert!(fan(5000, 5000, &limits).is_err_and(|d| d.code == Code::LimitWork));
+}

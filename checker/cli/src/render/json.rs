@@ -1,46 +1,50 @@
 //! For programs: one JSON array, an object a certificate.
 
-use crate::JudgedFile;
 use crate::judge::Judged;
+use crate::report::{Item, Row};
 use serde_json::{Map, Value, json as value};
-use std::io::{self, Write};
 use tl_kernel::{Diagnostic, Verdict};
 
-/// Prints all of them at once.
-pub(crate) fn json(judged: &[JudgedFile], out: &mut dyn Write) -> io::Result<()> {
-    let rows: Vec<Value> = judged.iter().map(|(path, judged)| row(&path.display().to_string(), judged)).collect();
-    serde_json::to_writer_pretty(&mut *out, &rows)?;
-    writeln!(out)
+/// All of them at once.
+pub(crate) fn json(rows: &[Row]) -> String {
+    format!("{:#}\n", Value::Array(rows.iter().map(row).collect()))
 }
 
-fn row(path: &str, judged: &Judged) -> Value {
-    let findings = |findings: &[Diagnostic]| findings.iter().map(finding).collect::<Vec<_>>();
-    match judged {
+fn row(row: &Row) -> Value {
+    let path = row.path.display().to_string();
+    match &row.judged {
         Judged::Trouble(trouble) => {
-            value!({"path": path, "verdict": null, "code": trouble.code, "trouble": trouble.message})
+            let mut object = value!({"path": path, "verdict": null, "code": trouble.code, "trouble": trouble.message});
+            if let (Some(at), Some(object)) = (trouble.position, object.as_object_mut()) {
+                object.extend([("line".into(), at.line.into()), ("column".into(), at.column.into())]);
+            }
+            object
         }
-        Judged::Verdict(Verdict::Accepted(accepted), about) => value!({
+        Judged::Verdict(Verdict::Accepted(accepted), _) => value!({
             "path": path,
-            "verdict": "ACCEPTED",
-            "sentence": format!("{}{about}.", accepted.sentence()),
+            "verdict": row.word(),
+            "sentence": row.sentence(),
             "facts": accepted.facts().iter().map(|(name, text)| value!({"name": name, "value": text})).collect::<Vec<_>>(),
         }),
-        Judged::Verdict(Verdict::Rejected(f), _) => {
-            value!({"path": path, "verdict": "REJECTED", "diagnostics": findings(f)})
-        }
-        Judged::Verdict(Verdict::Declined(f), _) => {
-            value!({"path": path, "verdict": "DECLINED", "diagnostics": findings(f)})
+        Judged::Verdict(..) => {
+            let findings = |item: Item| item.finding.map(|of_kernel| finding(of_kernel, &item));
+            let findings: Vec<Value> = row.items().into_iter().filter_map(findings).collect();
+            value!({"path": path, "verdict": row.word(), "diagnostics": findings})
         }
     }
 }
 
-fn finding(finding: &Diagnostic) -> Value {
+fn finding(finding: &Diagnostic, item: &Item) -> Value {
     let mut object = Map::new();
     let mut put = |key: &str, content: Value| object.insert(key.to_string(), content);
     put("code", finding.code.id().into());
     put("title", finding.code.title().into());
     put("pointer", finding.pointer.as_str().into());
     put("message", finding.message.as_str().into());
+    if let Some(at) = item.position {
+        put("line", at.line.into());
+        put("column", at.column.into());
+    }
     if let Some((id, op)) = finding.node {
         put("node", value!({"id": id, "op": op}));
     }

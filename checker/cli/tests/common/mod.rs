@@ -150,3 +150,18 @@ pub(crate) fn assert_refused(ran: &Ran, exit: i32, code: &str, pointer: &str, ca
     assert!(ran.out.starts_with(&format!("{word} cert.json: {code} ")), "{case}: {ran:?}");
     assert_eq!(ran.out.lines().count(), 1, "{case}: {ran:?}");
 }
+
+/// An ONNX model of one node, `y = OP(x)` with x of shape `[2]`, encoded by hand: a field is its number and kind, the length, the content.
+pub(crate) fn onnx(op: &str) -> Vec<u8> {
+    let field = |number: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).expect("short");
+        assert!(length < 128, "one byte of length");
+        [&[number << 3 | 2, length], content].concat()
+    };
+    let shape = field(1, &[8, 2]); // one dimension: dim_value = 2
+    let float32 = [&[8, 1][..], &field(2, &shape)].concat(); // elem_type = FLOAT
+    let value = |name: &str| [field(1, name.as_bytes()), field(2, &field(1, &float32))].concat();
+    let node = [field(1, b"x"), field(2, b"y"), field(4, op.as_bytes())].concat();
+    let graph = [field(1, &node), field(2, b"g"), field(11, &value("x")), field(12, &value("y"))].concat();
+    [&[8, 8][..], &field(7, &graph), &field(8, &[16, 17])].concat() // IR version 8, operator set 17
+}

@@ -14,7 +14,15 @@ pub(super) struct Case<'a> {
     pub(super) number: usize,
     pub(super) inputs: &'a Named<u32>,
     pub(super) outputs: &'a Named<u32>,
-    pub(super) nodes: &'a BTreeMap<usize, Tensor<u32>>,
+    pub(super) nodes: &'a BTreeMap<usize, Recorded>,
+}
+
+/// What is recorded for a node.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    /// Its name where it is an output; one of its names where it has several.
+    pub(super) output: Option<String>,
+    pub(super) tensor: Tensor<u32>,
 }
 
 /// An element of a recorded tensor.

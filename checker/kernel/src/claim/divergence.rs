@@ -34,7 +34,7 @@ pub enum Gap {
         /// The element.
         index: Vec<usize>,
         /// The tolerance that it is outside of.
-        beyond: Tolerance,
+        beyond: Box<Tolerance>,
     },
     /// An element is the greatest of its row in binary32 and not over the reals.
     Argmax {
@@ -71,7 +71,7 @@ impl Divergence {
                 "element" => Gap::Element {
                     output: gap.decode("output")?,
                     index: gap.decode("index")?,
-                    beyond: gap.take("beyond")?.record(Tolerance::decode_keys)?,
+                    beyond: Box::new(gap.take("beyond")?.record(Tolerance::decode_keys)?),
                 },
                 "argmax" => Gap::Argmax { output: gap.decode("output")?, index: gap.decode("index")? },
                 "decision" => Gap::Decision {
@@ -134,6 +134,14 @@ impl Rule for Divergence {
             model_in_words(certificate),
             self.execution.in_words()
         )
+    }
+
+    /// The absolute part of the tolerance that an element is outside of; the other parts only widen the gap.
+    fn states(&self) -> Option<Vec<(&'static str, Exact)>> {
+        Some(match &self.gap {
+            Gap::Element { beyond, .. } => vec![("gap", beyond.slack.times(&beyond.abs))],
+            Gap::Argmax { .. } | Gap::Decision { .. } => Vec::new(),
+        })
     }
 }
 

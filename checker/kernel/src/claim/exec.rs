@@ -19,6 +19,7 @@ use crate::ir::CheckedGraph;
 use crate::ir::attributes::{Attribute, attribute};
 use crate::ir::evaluate::evaluate;
 use crate::limits::Limits;
+use crate::number::Exact;
 use std::collections::BTreeMap;
 
 /// How a graph is executed in binary32.
@@ -107,6 +108,10 @@ impl Rule for Execution {
             model_in_words(certificate),
             self.in_words()
         )
+    }
+
+    fn states(&self) -> Option<Vec<(&'static str, Exact)>> {
+        Some(Vec::new())
     }
 }
 

@@ -16,6 +16,7 @@ use crate::context::real::{Ball, MAX_PRECISION, MIN_PRECISION, Real};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::evaluate::{Named, evaluate};
 use crate::limits::{Limits, wide};
+use crate::number::Exact;
 use std::iter;
 
 impl Rule for Tolerance {
@@ -36,6 +37,10 @@ impl Rule for Tolerance {
             self.in_words(),
             model_in_words(certificate)
         )
+    }
+
+    fn states(&self) -> Option<Vec<(&'static str, Exact)>> {
+        Some(self.figures())
     }
 }
 

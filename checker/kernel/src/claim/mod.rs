@@ -19,15 +19,15 @@ use crate::cert::Certificate;
 use crate::cert::json::Object;
 use crate::context::EvalError;
 use crate::diagnostic::{Code, Diagnostic, Outcome};
+use crate::ir::CheckedGraph;
 use crate::ir::evaluate::{Cut, Located, Named};
-use crate::ir::{CheckedGraph, Tensor};
 use crate::limits::Limits;
-use crate::number::Dyadic;
 use crate::number::decimal::decimal;
+use crate::number::{Dyadic, Exact};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use case::{Case, Element};
+use case::{Case, Element, Recorded};
 pub use divergence::{Divergence, Gap};
 pub use exec::Execution;
 pub use property::{Linear, Property};
@@ -50,6 +50,11 @@ trait Rule: fmt::Debug + Send + Sync {
 
     /// The claim in words.
     fn sentence(&self, certificate: &Certificate) -> String;
+
+    /// The exact figures that the claim states, by name, as a policy compares them; `None` when no policy can speak of this kind.
+    fn states(&self) -> Option<Vec<(&'static str, Exact)>> {
+        None
+    }
 }
 
 /// A kind of claim.
@@ -89,6 +94,11 @@ kinds! {
 /// Kinds that the format names and later versions decide.
 const LATER: &[&str] = &["gradient", "adjoint", "region", "region32", "counterexample", "error_bound", "step"];
 
+/// Whether the format names this kind of claim.
+pub fn is_kind(keyword: &str) -> bool {
+    KINDS.iter().any(|kind| kind.keyword == keyword) || LATER.contains(&keyword)
+}
+
 /// A rule and what is recorded for each case, with its tensors.
 #[derive(Debug)]
 pub(crate) struct Claim {
@@ -96,18 +106,25 @@ pub(crate) struct Claim {
     rule: Box<dyn Rule>,
     outputs: Vec<Named<u32>>,
     /// Per case the recorded nodes, outputs among them, where the kind records nodes.
-    nodes: Vec<BTreeMap<usize, Tensor<u32>>>,
+    nodes: Vec<BTreeMap<usize, Recorded>>,
     /// The cost of all obligations, in the unit of `Op::work`.
     work: u64,
 }
 
-/// What visiting a node costs beside its operation, as work.
-const VISIT: u64 = 1 << 10;
+/// What visiting a node for one obligation costs beside its operation, as work: enough that finding out what all visits cost is soon over.
+const VISIT: u64 = 1 << 13;
 
 impl Claim {
     /// The obligations of one case.
     fn parts(&self, case: usize) -> Vec<usize> {
         self.nodes.get(case).map_or_else(|| vec![0], |nodes| nodes.keys().copied().collect())
+    }
+
+    /// The figures that it states, the fewest nodes recorded of a case among them; see [`crate::policy`].
+    pub(crate) fn states(&self) -> Option<Vec<(&'static str, Exact)>> {
+        let fewest = self.nodes.iter().map(|nodes| i64::try_from(nodes.len()).unwrap_or(i64::MAX)).min();
+        let nodes = fewest.filter(|_| self.kind.nodes).map(|fewest| ("nodes", Exact::integer(fewest)));
+        Some(self.rule.states()?.into_iter().chain(nodes).collect())
     }
 
     /// The cost of all obligations; no more than the first beyond `limit` are counted.

@@ -3,14 +3,15 @@
 //! Claim: a [`Claim`] exists only if there is at least one case, every case has exactly the outputs that the graph asks for, and where the kind records nodes,
 //! these are nodes with an operation, once each, in their shapes; and all that is to be evaluated is within the limit on work.
 
+use super::case::Recorded;
 use super::{Claim, KINDS, Kind, LATER, Rule};
 use crate::cert::json::{Cursor, below};
 use crate::cert::tensor::TensorSource;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::evaluate::Named;
-use crate::ir::{CheckedGraph, Shape, Tensor};
+use crate::ir::{CheckedGraph, Shape};
 use crate::limits::{Limits, wide};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A claim as it stands in the certificate.
 #[derive(Debug)]
@@ -63,15 +64,16 @@ impl Stated {
             let wanted = graph.outputs().iter().filter_map(|(name, &id)| Some((name.as_str(), shape_of(id)?)));
             claim.outputs.push(fit(given, wanted.collect(), &format!("/claim/outputs/{i}"))?);
         }
+        let ends: BTreeSet<usize> = graph.outputs().values().copied().collect();
         for (i, (given, outputs)) in self.nodes.into_iter().zip(&claim.outputs).enumerate() {
             let place = format!("/claim/nodes/{i}");
             let names: Vec<String> = given.keys().cloned().collect();
-            let ids = names.iter().map(|name| Ok((name.as_str(), recorded_node(graph, name, &place)?)));
+            let ids = names.iter().map(|name| Ok((name.as_str(), recorded_node(graph, &ends, name, &place)?)));
             let ids = ids.collect::<Result<Vec<_>, _>>()?;
             let wanted = ids.iter().filter_map(|&(name, id)| Some((name, shape_of(id)?)));
             let mut tensors = fit(given, wanted.collect(), &place)?;
-            let nodes = ids.into_iter().filter_map(|(name, id)| Some((id, tensors.remove(name)?)));
-            claim.nodes.push(with_outputs(nodes.collect(), graph, outputs, i)?);
+            let recorded = |(name, id)| Some((id, Recorded { output: None, tensor: tensors.remove(name)? }));
+            claim.nodes.push(with_outputs(ids.into_iter().filter_map(recorded).collect(), graph, outputs, i)?);
         }
         claim.rule.check(graph)?;
         claim.work = claim.cost(graph, wide(cases), limits.work).saturating_mul(claim.kind.cost);
@@ -82,24 +84,30 @@ impl Stated {
     }
 }
 
-/// The id of a node that may be recorded, from its name.
-fn recorded_node(graph: &CheckedGraph, name: &str, place: &str) -> Result<usize, Diagnostic> {
+/// The id of a node that may be recorded, from its name; `outputs` are recorded elsewhere.
+fn recorded_node(
+    graph: &CheckedGraph,
+    outputs: &BTreeSet<usize>,
+    name: &str,
+    place: &str,
+) -> Result<usize, Diagnostic> {
     let id = name.parse().ok().filter(|id: &usize| id.to_string() == name);
-    let computed = |&id: &usize| graph.nodes().get(id).is_some_and(|node| !node.op.is_source());
-    let recordable = |id: &usize| computed(id) && !graph.outputs().values().any(|output| output == id);
+    let computed = |id: &usize| graph.nodes().get(*id).is_some_and(|node| !node.op.is_source());
     let message = || format!("{name:?} is not the id of a node with an operation that is no output");
-    id.filter(recordable).ok_or_else(|| Diagnostic::new(Code::Binding, below(place, name), message()))
+    let found = id.filter(|id| computed(id) && !outputs.contains(id));
+    found.ok_or_else(|| Diagnostic::new(Code::Binding, below(place, name), message()))
 }
 
 /// The recorded nodes of a case, outputs among them. Two outputs that are one node are recorded alike.
 fn with_outputs(
-    mut nodes: BTreeMap<usize, Tensor<u32>>,
+    mut nodes: BTreeMap<usize, Recorded>,
     graph: &CheckedGraph,
     outputs: &Named<u32>,
     case: usize,
-) -> Result<BTreeMap<usize, Tensor<u32>>, Diagnostic> {
+) -> Result<BTreeMap<usize, Recorded>, Diagnostic> {
     for ((name, tensor), &id) in outputs.iter().zip(graph.outputs().values()) {
-        let same = nodes.insert(id, tensor.clone()).is_none_or(|earlier| earlier == *tensor);
+        let recorded = Recorded { output: Some(name.clone()), tensor: tensor.clone() };
+        let same = nodes.insert(id, recorded).is_none_or(|earlier| earlier.tensor == *tensor);
         Code::Binding.unless(same, below(&format!("/claim/outputs/{case}"), name), || {
             format!("node {id} is recorded under another name with other words")
         })?;

@@ -42,6 +42,12 @@ impl Tolerance {
         format!("{slack}*({abs} + {rel}*max(|y|, |s|){ulps})")
     }
 
+    /// Its parts by name, the slack counted in. A part that is forgotten here does not compile: no policy may overlook it.
+    pub(super) fn figures(&self) -> Vec<(&'static str, Exact)> {
+        let Tolerance { abs, rel, ulps, slack } = self;
+        [("abs", abs), ("rel", rel), ("ulps", ulps)].map(|(name, part)| (name, slack.times(part))).into()
+    }
+
     /// The tolerance with a common denominator: `allowed(m) = (abs + rel·m + unit·ulp) / denominator` with integers.
     pub(super) fn scaled(&self) -> Scaled {
         let [abs, rel, unit] = [&self.abs, &self.rel, &self.ulps].map(|part| self.slack.rational() * part.rational());

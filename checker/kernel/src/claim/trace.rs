@@ -99,10 +99,9 @@ impl Rule for Trace {
         let lost = || Diagnostic::new(Code::Internal, "/claim/nodes", format!("node {id} is not recorded"));
         let recorded = case.nodes.get(&id).ok_or_else(lost)?;
         let op = graph.nodes().get(id).ok_or_else(lost)?.op.name();
-        let output = graph.outputs().iter().find(|&(_, &output)| output == id).map(|(name, _)| name.clone());
-        let list = if output.is_some() { "outputs" } else { "nodes" };
-        let name = output.unwrap_or_else(|| id.to_string());
-        let elements = || Element::all((list, case.number), &name, recorded);
+        let list = if recorded.output.is_some() { "outputs" } else { "nodes" };
+        let name = recorded.output.clone().unwrap_or_else(|| id.to_string());
+        let elements = || Element::all((list, case.number), &name, &recorded.tensor);
         let code = (Code::Unexplained, "the recorded value is not what the operation makes of the recorded operands");
         let facts = forward::decided(case.certificate, START, limits, |precision| {
             match self.operations.get(op).unwrap_or(&self.tolerance) {
@@ -136,6 +135,18 @@ impl Rule for Trace {
             model_in_words(certificate)
         )
     }
+
+    fn states(&self) -> Option<Vec<(&'static str, Exact)>> {
+        let allowances = [&self.tolerance].into_iter().chain(self.operations.values());
+        let figures = allowances.flat_map(|allowance| match allowance {
+            Allowance::Within(tolerance) => tolerance.figures(),
+            Allowance::Rounding { factor, library } => {
+                let library = Exact::integer(i64::try_from(*library).unwrap_or(i64::MAX));
+                vec![("factor", factor.clone()), ("library", library)]
+            }
+        });
+        Some(figures.collect())
+    }
 }
 
 /// Bits to start with: a node alone seldom needs more.
@@ -148,7 +159,7 @@ fn derived<C: Context>(case: &Case, id: usize, context: &C, precision: u64) -> R
     // An output that is a source is recorded too, but what follows from the source follows from its datum.
     let given = |other: usize| match source(other) {
         Some((_, name)) => inputs.get(name),
-        None => nodes.get(&other).filter(|_| other != id),
+        None => nodes.get(&other).filter(|_| other != id).map(|recorded| &recorded.tensor),
     };
     let cut = Cut::of(&certificate.graph, [id].into_iter(), |other| given(other).is_some());
     let values = cut.values(&certificate.graph, |_| context, &certificate.parameters, &BTreeMap::new(), given);

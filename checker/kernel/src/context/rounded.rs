@@ -12,7 +12,7 @@
 
 use super::real::{Ball, Mag, Real};
 use super::{Context, EvalError, Rows};
-use crate::number::Exact;
+use crate::number::{Dyadic, Exact};
 
 /// Half the distance from 1 to the next binary32 number, as an exponent.
 const U: i64 = -24;
@@ -121,8 +121,9 @@ impl Context for Rounded {
     }
 
     fn constant(&self, value: &Exact) -> Result<Approximate> {
-        let short = value.dyadic().is_some_and(|value| value.normalised().mantissa().bits() <= 24);
-        self.image([], u64::from(!short), |[]| self.real.constant(value))
+        let word = value.dyadic().map(|value| value.normalised());
+        let is_word = |x: &Dyadic| x.bits() <= 24 && x.exponent() >= -149 && x.top() <= Some(128);
+        self.image([], u64::from(!word.as_ref().is_some_and(is_word)), |[]| self.real.constant(value))
     }
 
     fn pi(&self) -> Result<Approximate> {

@@ -8,10 +8,11 @@
 //! does not know its operands to be of comparable size uses `add_rounded`, whose shift is bounded by the precision.
 //! Invariant: callers keep `|exponent| ≤ EXPONENT_LIMIT` (see [`Dyadic::in_range`]), so that no exponent arithmetic here overflows.
 
-use num_bigint::{BigInt, BigUint, Sign};
+use num_bigint::{BigInt, BigUint};
 use num_integer::Integer;
 use num_rational::BigRational;
 use num_traits::{One, Signed, Zero};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// Largest `|exponent|` that a reading lets through; beyond it evaluation stops with a limit.
@@ -33,35 +34,59 @@ pub enum Direction {
 /// The number `mantissa · 2^exponent`. Not normalised: equality compares values, not representations.
 #[derive(Clone, Debug)]
 pub struct Dyadic {
-    mantissa: BigInt,
+    mantissa: Mantissa,
     exponent: i64,
+}
+
+/// An integer, without a detour through the heap while it fits a word: a binary32 datum is read where it stands.
+#[derive(Clone, Debug)]
+enum Mantissa {
+    /// Above −2^63.
+    Short(i64),
+    /// All others.
+    Long(BigInt),
 }
 
 impl Dyadic {
     /// `mantissa · 2^exponent`.
     pub fn new(mantissa: BigInt, exponent: i64) -> Self {
-        let exponent = if mantissa.is_zero() { 0 } else { exponent };
-        Dyadic { mantissa, exponent }
+        match i64::try_from(&mantissa) {
+            Ok(short) if short > i64::MIN => Dyadic::short(short, exponent),
+            _ => Dyadic { mantissa: Mantissa::Long(mantissa), exponent },
+        }
+    }
+
+    /// `mantissa · 2^exponent`, the mantissa above −2^63.
+    fn short(mantissa: i64, exponent: i64) -> Self {
+        Dyadic { mantissa: Mantissa::Short(mantissa), exponent: if mantissa == 0 { 0 } else { exponent } }
+    }
+
+    /// `mantissa · 2^exponent`.
+    pub(crate) fn wide(mantissa: i128, exponent: i64) -> Self {
+        match i64::try_from(mantissa) {
+            Ok(short) if short > i64::MIN => Dyadic::short(short, exponent),
+            _ => Dyadic { mantissa: Mantissa::Long(mantissa.into()), exponent },
+        }
     }
 
     /// Zero.
     pub fn zero() -> Self {
-        Dyadic::new(BigInt::zero(), 0)
+        Dyadic::short(0, 0)
     }
 
     /// One.
     pub fn one() -> Self {
-        Dyadic::new(BigInt::one(), 0)
+        Dyadic::short(1, 0)
     }
 
     /// `2^exponent`.
     pub fn power_of_two(exponent: i64) -> Self {
-        Dyadic::new(BigInt::one(), exponent)
+        Dyadic::short(1, exponent)
     }
 
     /// The integer `n`.
     pub fn integer(n: i64) -> Self {
-        Dyadic::new(BigInt::from(n), 0)
+        Dyadic::wide(n.into(), 0)
     }
 
     /// The value of a binary32 word; `None` for infinities and NaN.
@@ -72,13 +97,33 @@ impl Dyadic {
             0 => (fraction, -149),
             biased => (fraction | 0x0080_0000, i64::from(biased) - 150),
         };
-        let magnitude = BigInt::from(significand);
-        Some(Dyadic::new(if word >> 31 == 1 { -magnitude } else { magnitude }, exponent))
+        let magnitude = i64::from(significand);
+        Some(Dyadic::short(if word >> 31 == 1 { -magnitude } else { magnitude }, exponent))
     }
 
     /// The mantissa `m` of `m · 2^e`.
-    pub fn mantissa(&self) -> &BigInt {
-        &self.mantissa
+    pub fn mantissa(&self) -> Cow<'_, BigInt> {
+        match &self.mantissa {
+            Mantissa::Short(short) => Cow::Owned(BigInt::from(*short)),
+            Mantissa::Long(long) => Cow::Borrowed(long),
+        }
+    }
+
+    /// The mantissa where it fits a word with its sign; it is above −2^63.
+    pub(crate) fn word(&self) -> Option<i64> {
+        match self.mantissa {
+            Mantissa::Short(short) => Some(short),
+            Mantissa::Long(_) => None,
+        }
+    }
+
+    /// The words of the magnitude of the mantissa, the least first.
+    pub(crate) fn words(&self) -> impl DoubleEndedIterator<Item = u64> {
+        let (short, long) = match &self.mantissa {
+            Mantissa::Short(short) => (Some(short.unsigned_abs()), None),
+            Mantissa::Long(long) => (None, Some(long.iter_u64_digits())),
+        };
+        short.into_iter().chain(long.into_iter().flatten())
     }
 
     /// The exponent `e` of `m · 2^e`.
@@ -88,26 +133,28 @@ impl Dyadic {
 
     /// Whether the value is zero.
     pub fn is_zero(&self) -> bool {
-        self.mantissa.is_zero()
+        matches!(self.mantissa, Mantissa::Short(0))
     }
 
     /// −1, 0 or 1.
     pub fn signum(&self) -> i32 {
-        match self.mantissa.sign() {
-            Sign::Minus => -1,
-            Sign::NoSign => 0,
-            Sign::Plus => 1,
-        }
+        i32::from(!self.is_zero()) - 2 * i32::from(self.is_negative())
     }
 
     /// Whether the value is below zero.
     pub fn is_negative(&self) -> bool {
-        self.mantissa.is_negative()
+        match &self.mantissa {
+            Mantissa::Short(short) => *short < 0,
+            Mantissa::Long(long) => long.is_negative(),
+        }
     }
 
     /// Number of bits of the mantissa.
     pub fn bits(&self) -> u64 {
-        self.mantissa.bits()
+        match &self.mantissa {
+            Mantissa::Short(short) => u64::from(64 - short.unsigned_abs().leading_zeros()),
+            Mantissa::Long(long) => long.bits(),
+        }
     }
 
     /// The `t` with `2^(t−1) ≤ |x| < 2^t`; `None` for zero.
@@ -122,22 +169,31 @@ impl Dyadic {
 
     /// `−x`.
     pub fn neg(&self) -> Self {
-        Dyadic::new(-&self.mantissa, self.exponent)
+        let mantissa = match &self.mantissa {
+            Mantissa::Short(short) => Mantissa::Short(-short),
+            Mantissa::Long(long) => Mantissa::Long(-long),
+        };
+        Dyadic { mantissa, exponent: self.exponent }
     }
 
     /// `|x|`.
     pub fn abs(&self) -> Self {
-        Dyadic::new(self.mantissa.abs(), self.exponent)
+        if self.is_negative() { self.neg() } else { self.clone() }
     }
 
     /// `x · 2^k`.
     pub fn scaled(&self, k: i64) -> Self {
-        Dyadic::new(self.mantissa.clone(), self.exponent.saturating_add(k))
+        let exponent = if self.is_zero() { 0 } else { self.exponent.saturating_add(k) };
+        Dyadic { mantissa: self.mantissa.clone(), exponent }
     }
 
     /// `x · y`.
     pub fn mul(&self, other: &Self) -> Self {
-        Dyadic::new(&self.mantissa * &other.mantissa, self.exponent.saturating_add(other.exponent))
+        let exponent = self.exponent.saturating_add(other.exponent);
+        match (self.word(), other.word()) {
+            (Some(a), Some(b)) => Dyadic::wide(i128::from(a).wrapping_mul(b.into()), exponent), // below 2^126
+            _ => Dyadic::new(&*self.mantissa() * &*other.mantissa(), exponent),
+        }
     }
 
     /// `x + y`. The result has up to `|e_x − e_y|` more bits than the operands.
@@ -149,6 +205,11 @@ impl Dyadic {
             return self.clone();
         }
         let exponent = self.exponent.min(other.exponent);
+        // Within 2^62 places, one of them shifted by 62 at most: below 2^126.
+        if let (Some(a), Some(b), 0..=62) = (self.word(), other.word(), self.exponent.abs_diff(other.exponent)) {
+            let at = |word: i64, from: &Self| i128::from(word) << from.exponent.abs_diff(exponent);
+            return Dyadic::wide(at(a, self).wrapping_add(at(b, other)), exponent);
+        }
         Dyadic::new(self.mantissa_at(exponent) + other.mantissa_at(exponent), exponent)
     }
 
@@ -167,14 +228,15 @@ impl Dyadic {
 
     /// The mantissa of this value written with `exponent ≤ self.exponent`.
     fn mantissa_at(&self, exponent: i64) -> BigInt {
-        &self.mantissa << self.exponent.abs_diff(exponent)
+        &*self.mantissa() << self.exponent.abs_diff(exponent)
     }
 
     /// The value with an odd mantissa (or zero): the unique shortest form.
     pub fn normalised(&self) -> Self {
-        match self.mantissa.trailing_zeros() {
+        let mantissa = self.mantissa();
+        match mantissa.trailing_zeros() {
             None | Some(0) => self.clone(),
-            Some(zeros) => Dyadic::new(&self.mantissa >> zeros, self.exponent.saturating_add_unsigned(zeros)),
+            Some(zeros) => Dyadic::new(&*mantissa >> zeros, self.exponent.saturating_add_unsigned(zeros)),
         }
     }
 
@@ -184,7 +246,7 @@ impl Dyadic {
         if excess == 0 {
             return (self.clone(), true);
         }
-        let (mantissa, exact) = shift_right(&self.mantissa, excess, direction);
+        let (mantissa, exact) = shift_right(&self.mantissa(), excess, direction);
         (Dyadic::new(mantissa, self.exponent.saturating_add_unsigned(excess)), exact)
     }
 
@@ -202,7 +264,7 @@ impl Dyadic {
         let guard = i64::try_from(precision).unwrap_or(i64::MAX).saturating_add(3);
         let floor = large.exponent.min(large_top.saturating_sub(guard)).saturating_sub(2);
         if small_top < floor {
-            let sticky = Dyadic::new(BigInt::from(small.signum()), floor.saturating_sub(1));
+            let sticky = Dyadic::short(small.signum().into(), floor.saturating_sub(1));
             return (large.add(&sticky).round(precision, direction).0, false);
         }
         large.add(small).round(precision, direction)
@@ -223,7 +285,7 @@ impl Dyadic {
         }
         // Quotient with at least precision + 2 bits, its last bit made sticky when the division leaves a remainder.
         let shift = (precision + 3 + other.bits()).saturating_sub(self.bits());
-        let (quotient, remainder) = (&self.mantissa << shift).div_rem(&other.mantissa);
+        let (quotient, remainder) = (&*self.mantissa() << shift).div_rem(&*other.mantissa());
         let exact = remainder.is_zero();
         let sign = if self.is_negative() == other.is_negative() { 1 } else { -1 };
         let quotient = if exact { quotient << 1 } else { (quotient << 1) + sign };
@@ -245,7 +307,7 @@ impl Dyadic {
         if (self.exponent.rem_euclid(2) == 1) != (shift % 2 == 1) {
             shift += 1;
         }
-        let radicand: BigUint = self.mantissa.magnitude() << shift;
+        let radicand: BigUint = self.mantissa().magnitude() << shift;
         let root = radicand.sqrt();
         let exact = &root * &root == radicand;
         let root = BigInt::from(root << 1u32) + i32::from(!exact);
@@ -261,7 +323,7 @@ impl Dyadic {
         }
         // Below half the grid no bit of the mantissa is left to tell: a few bits stand for all of it.
         let count = exponent.abs_diff(self.exponent).min(self.bits() + 2);
-        Dyadic::new(shift_right(&self.mantissa, count, direction).0, exponent)
+        Dyadic::new(shift_right(&self.mantissa(), count, direction).0, exponent)
     }
 
     /// The greatest integer not above the value. The caller bounds the exponent: the result has `top` bits.
@@ -269,7 +331,7 @@ impl Dyadic {
         if self.exponent >= 0 {
             self.mantissa_at(0)
         } else {
-            shift_right(&self.mantissa, self.exponent.unsigned_abs(), Direction::Down).0
+            shift_right(&self.mantissa(), self.exponent.unsigned_abs(), Direction::Down).0
         }
     }
 
@@ -280,7 +342,7 @@ impl Dyadic {
         } else {
             let short = self.normalised();
             BigRational::new_raw(
-                short.mantissa.clone() << short.exponent.max(0).unsigned_abs(),
+                &*short.mantissa() << short.exponent.max(0).unsigned_abs(),
                 BigInt::one() << short.exponent.min(0).unsigned_abs(),
             )
         }

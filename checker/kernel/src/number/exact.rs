@@ -63,6 +63,11 @@ impl Exact {
         Dyadic::from_binary32(word).map(|x| Exact(x.to_rational()))
     }
 
+    /// The product, exactly; it may have twice [`MAX_BITS`] bits.
+    pub fn times(&self, other: &Exact) -> Exact {
+        Exact(&self.0 * &other.0)
+    }
+
     /// The rational value.
     pub fn rational(&self) -> &BigRational {
         &self.0

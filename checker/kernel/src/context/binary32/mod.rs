@@ -5,7 +5,7 @@
 //! Elementary functions are *correctly rounded*, which the standard recommends (§9.2) and common libraries do not do.
 //!
 //! Reading order: `word` (one rounding routine), `arithmetic` and `convert` (each operation computes an exact integer and calls it), `compare`,
-//! `schedule` (the order of a sum), `dots` (sixteen at a time), `elementary` (the `Real` reading, rounded once).
+//! `schedule` (the order of a sum), `dots` (the same order on unpacked numbers), `elementary` (the `Real` reading, rounded once).
 //! Arithmetic never fails: where a real function is undefined the standard has a NaN or an infinity. What fails is a schedule that does not fit,
 //! and an elementary function that its bound on precision does not decide (none is known).
 //! Conformance: `spec-tests/tests/{testfloat,hardware,hard_binary32}.rs`, `spec-tests/oracles/tests/{softfloat,exhaustive,powers,worst_cases}.rs`.

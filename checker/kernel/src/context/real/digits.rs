@@ -79,41 +79,26 @@ struct Cells {
 impl Cells {
     fn new<'a>(balls: impl ExactSizeIterator<Item = Option<&'a Ball>> + Clone, bits: u32, precision: u64) -> Self {
         let (mut top, mut least, mut rad) = (i64::MIN, i64::MAX, Mag::ZERO);
-        // Mantissas of one word with their exponents, which are faster to write and looked up once, or LONG.
-        const LONG: i64 = i64::MIN;
-        let mut short: Vec<(i64, i64)> = Vec::with_capacity(balls.len());
-        for ball in balls.clone() {
-            let mut term = (0, 0);
-            if let Some(ball) = ball {
-                let (mid, mut words) = (ball.mid(), ball.mid().mantissa().iter_u64_digits());
-                let (count, word) = (words.len(), words.next().unwrap_or(0).cast_signed());
-                if count > 1 || word < 0 {
-                    term.0 = LONG;
-                    top = top.max(mid.top().unwrap_or(top));
-                    least = least.min(mid.exponent());
-                } else if word != 0 {
-                    term = (if mid.is_negative() { -word } else { word }, mid.exponent());
-                    top = top.max(mid.exponent() + 64 - i64::from(word.leading_zeros()));
-                    least = least.min(mid.exponent());
-                }
-                if !ball.is_exact() {
-                    rad = rad.max(ball.mag());
-                }
+        for ball in balls.clone().flatten() {
+            if let Some(ball_top) = ball.mid().top() {
+                (top, least) = (top.max(ball_top), least.min(ball.mid().exponent()));
             }
-            short.push(term);
+            if !ball.is_exact() {
+                rad = rad.max(ball.mag());
+            }
         }
         let scale = Scale::new((top > i64::MIN).then_some(top), least, rad, bits, precision);
         let (leading, planes) = (scale.leading(), scale.planes);
         let mut digits = vec![0; planes * (balls.len() + 1)];
         let (mut words, mut long) = (Vec::new(), Vec::new());
-        let cells = digits.chunks_exact_mut(planes.max(1)).zip(&short);
-        for ((t, (cell, &(term, exponent))), ball) in cells.enumerate().zip(balls.clone()) {
-            if let (true, Ok(shift)) = (term != LONG, u32::try_from(exponent - leading)) {
-                cell[planes - 1] = term.checked_shl(shift).unwrap_or(0); // a digit, for it is below the top
-            } else if let Some(mid) = ball.map(Ball::mid) {
+        for ((t, cell), ball) in digits.chunks_exact_mut(planes.max(1)).enumerate().zip(balls.clone()) {
+            let Some(mid) = ball.map(Ball::mid) else { continue };
+            if let (Some(word), shift @ 0..=31) = (mid.word(), mid.exponent().wrapping_sub(leading)) {
+                cell[planes - 1] = word << shift; // a digit, for it is below the top
+            } else if !mid.is_zero() {
                 long.push(t);
                 words.clear();
-                words.extend(mid.mantissa().iter_u64_digits());
+                words.extend(mid.words());
                 scale.write(mid, &words, cell);
             }
         }

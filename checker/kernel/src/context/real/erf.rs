@@ -127,7 +127,7 @@ pub(super) fn positive_series(z: &Dyadic, precision: u64) -> Ball {
     let q = precision + 3 + length(precision + u64::try_from(z.floor()).unwrap_or(0));
     let fixed = z.scaled(signed(q)).floor();
     let (factor, shift) = if z.bits() <= 64 && z.exponent() <= 0 && z.exponent() > -signed(q) {
-        (z.mantissa().clone(), z.exponent().unsigned_abs()) // short arguments keep the product short
+        (z.mantissa().into_owned(), z.exponent().unsigned_abs()) // short arguments keep the product short
     } else {
         (fixed.clone(), q)
     };

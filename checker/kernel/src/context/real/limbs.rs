@@ -70,7 +70,7 @@ impl<const N: usize> Fixed<N> {
 pub(super) fn split<const N: usize>(x: &Dyadic, scale: i64) -> (u64, [u64; N]) {
     let (mut whole, mut fraction) = (0, [0; N]);
     let mut position = x.exponent() + scale + 64 * N as i64; // of a digit, in bits above the last unit
-    for digit in x.mantissa().iter_u64_digits() {
+    for digit in x.words() {
         let wide = u128::from(digit) << position.rem_euclid(64);
         let limb = position.div_euclid(64);
         for (limb, bits) in [(limb, wide as u64), (limb + 1, (wide >> 64) as u64)] {
@@ -191,4 +191,23 @@ pub(super) fn divide<const N: usize>(a: &[u64; N], b: &[u64; N]) -> [u64; N] {
         }
     }
     mul(a, &inverse)
+}
+
+/// `a / b`; `None` when it may be a number of `precision` bits, `a` or `b` is zero, or `precision` is beyond 567 bits, where integers do better.
+///
+/// `a 2^(−top)` in [1/2, 1) and `b 2^(1 − top)` in [1, 2), floors of less than a unit each, give a quotient that is less than 3N + 2 units too
+/// small and a unit too large. It has 64N − 2 bits or more, `guard` or more of them below the first `precision`; near a number of so many bits
+/// those are near zero.
+pub(super) fn quotient(a: &Dyadic, b: &Dyadic, precision: u64) -> Option<Ball> {
+    let exponent = a.top()?.saturating_sub(b.top()?).saturating_add(1);
+    let found = first_width!(precision, N => {
+        let unit = |x: &Dyadic, top: i64| split::<N>(x, top - x.top().unwrap_or(0)).1;
+        let (fraction, error) = (divide(&unit(a, 0), &unit(b, 1)), 3 * N as u64 + 2);
+        let guard = (64 * N as u64 - 2 - precision).min(64);
+        let inexact = fraction[0].wrapping_add(error) & (u64::MAX >> (64 - guard)) > 2 * error;
+        let negative = a.is_negative() != b.is_negative();
+        let fixed = Fixed { negative, whole: 0, fraction, exponent, error };
+        Some(fixed.ball(precision).filter(|_| inexact))
+    }, 1 2 3 4 5 6 7 9);
+    found?
 }

@@ -77,6 +77,11 @@ impl Mag {
         Mag::new(high >> excess, exponent.saturating_add(excess.into()))
     }
 
+    /// A lower bound of the bound less anything below `2^(top − 30)`: a unit of its mantissa.
+    pub(super) fn less(self) -> Self {
+        Mag::new(self.mantissa.saturating_sub(1), self.exponent)
+    }
+
     /// Whether the bound is zero.
     pub fn is_zero(self) -> bool {
         self.mantissa == 0
@@ -144,10 +149,12 @@ impl Mul for Mag {
     }
 }
 
-/// The up to 62 leading bits `h` of `|x|` with their exponent, `h · 2^e ≤ |x| < (h + 1) · 2^e`, and whether they are all.
+/// The up to 63 leading bits `h` of `|x|` with their exponent, `h · 2^e ≤ |x| < (h + 1) · 2^e`, and whether they are all.
 fn leading_bits(x: &Dyadic) -> (u64, i64, bool) {
-    let mut digits = x.mantissa().iter_u64_digits();
-    let count = digits.len();
+    if let Some(word) = x.word() {
+        return (word.unsigned_abs(), x.exponent(), true);
+    }
+    let (count, mut digits) = (x.bits().div_ceil(64), x.words());
     let (first, second) = (digits.next_back().unwrap_or(0), digits.next_back().unwrap_or(0));
     let both = (u128::from(first) << 64) | u128::from(second);
     let excess = 66u32.saturating_sub(both.leading_zeros());

@@ -3,7 +3,8 @@
 //! Claim: if every argument ball contains the real number that it stands for, the result ball contains the exact result, for every operation,
 //! precision and argument; nothing is trusted to be "close enough". Each function file states how narrow its result is.
 //! Values: [`Ball`], a dyadic midpoint with a radius. Results are rounded to the precision of the reading and the rounding error is in the radius.
-//! A result beyond `2^EXPONENT_LIMIT` is an [`EvalError::Limit`]; one below `2^(64 − EXPONENT_LIMIT)` becomes `0 ± 2^(64 − EXPONENT_LIMIT)`.
+//! A result beyond `2^EXPONENT_LIMIT` is an [`EvalError::Limit`]; one whose last bit lies below `2^−EXPONENT_LIMIT` becomes `0 ± r`, `r` its
+//! magnitude or `2^(64 − EXPONENT_LIMIT)`, whichever is greater; a smaller nonzero radius is widened to the latter.
 //! Domains: a ball wholly outside gives `Undefined`, one that straddles the border `Undecided` (ask again with more precision).
 //! Cost at 128 bits: about 0.2 µs an arithmetic operation, 0.15 to 0.6 µs an elementary function, 0.2 to 1 ns a term of [`Context::dots`]
 //! where each operand serves many results, 10 to 40 ns where it serves one.

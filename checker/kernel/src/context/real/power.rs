@@ -51,7 +51,7 @@ impl Real {
             let mut shift = (3 * precision + 6).saturating_sub(x.bits());
             shift += u64::try_from(x.exponent().saturating_sub_unsigned(shift).rem_euclid(3)).unwrap_or(0);
             let exponent = x.exponent().saturating_sub_unsigned(shift) / 3;
-            let radicand = x.mantissa() << shift;
+            let radicand = &*x.mantissa() << shift;
             let root = radicand.cbrt();
             let error = u64::from(root.pow(3) != radicand);
             Ok(Ball::fixed(root, exponent, error, precision))
@@ -180,7 +180,7 @@ fn exact_root(x: &Dyadic, y: &Dyadic) -> Option<(Dyadic, Dyadic)> {
     }
     let mut root = x.normalised();
     // An odd square is 1 modulo 8.
-    if root.exponent() % 2 != 0 || root.mantissa() % 8u32 != BigInt::one() {
+    if root.exponent() % 2 != 0 || &*root.mantissa() % 8u32 != BigInt::one() {
         return None;
     }
     for _ in 0..j {
@@ -190,5 +190,5 @@ fn exact_root(x: &Dyadic, y: &Dyadic) -> Option<(Dyadic, Dyadic)> {
         }
         root = next.normalised();
     }
-    Some((root, Dyadic::new(y.mantissa().clone(), 0)))
+    Some((root, y.scaled(y.exponent().saturating_neg())))
 }

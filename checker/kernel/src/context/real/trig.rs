@@ -144,7 +144,7 @@ pub(super) fn sin_cos_limbs<const N: usize>(x: &Dyadic) -> Option<(Fixed<N>, Fix
     }
     let (mut quarter, mut f, mut error) = (0u64, [0; N], 13 * N as u64 + 20);
     let mut first = x.exponent();
-    for digit in x.mantissa().iter_u64_digits() {
+    for digit in x.words() {
         let (mut carry, _) = multiply_add(digit, window(stored, first + 64 * N as i64), 0, 0);
         for (k, limb) in f.iter_mut().enumerate() {
             (carry, *limb) = multiply_add(digit, window(stored, first + 64 * (N - 1 - k) as i64), *limb, carry);
