@@ -155,6 +155,37 @@ fn a_broken_operation_is_named_and_explained_and_what_holds_is_proved() {
 }
 
 #[test]
+fn a_bound_that_is_too_wide_is_open() {
+    let folder = Folder::new();
+    let made = reference("mlp").expect("it exists");
+    assert_eq!(folder.tl("generate mlp -o @").exit, 0);
+    let values = values(&made.model, &made.inputs, Order::Sequential, None);
+    let output = made.model.graph.outputs()["logits"];
+    folder.tensors("y.npy", &[("logits".to_string(), values[&output].clone())].into());
+    let ran = folder.tl("diff @mlp.json --input @mlp.input.npz --output @y.npy");
+    assert_eq!(ran.exit, 2, "{ran:?}");
+    assert!(
+        ran.out.contains("y: open: every element is within ") && ran.out.contains("through 3 contractions"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("(--trace), or let tl bisect do it"), "{}", ran.out);
+}
+
+#[test]
+fn one_node_can_be_looked_into() {
+    let (folder, _, _, norm) = attention();
+    let ran = folder.tl(&format!("{DIFF} --trace @sequential.npz --node {norm}"));
+    let lines: Vec<&str> = ran.out.lines().collect();
+    let heading =
+        format!("sequential: node {norm} (layer_norm) [1, 8, 16] beside its operation at the recorded operands");
+    let at = lines.iter().position(|line| *line == heading).expect("the heading");
+    assert!(lines[at + 1].starts_with("  absolute    max ") && ran.exit == 0, "{}", ran.out);
+    let ran = folder.tl(&format!("{DIFF} --trace @sequential.npz --node 9999"));
+    assert!(ran.exit == 3 && ran.err.contains("error[TL0501]"), "{ran:?}");
+}
+
+#[test]
 fn the_answer_is_data_too() {
     let (folder, ..) = attention();
     let ran = folder.tl(&format!("{DIFF} --trace @sequential.npz --format json --svg @h.svg --png @h.png -o @c.json"));

@@ -6,8 +6,9 @@ use crate::cases;
 use crate::certificate::Certificate;
 use crate::diff::figures::{Figures, Histogram, exact_outputs};
 use crate::diff::judge::judge;
+use crate::diff::part::Part;
 use crate::diff::recording::{Reading, Recording, read};
-use crate::diff::report::{Answer, Entry, compared};
+use crate::diff::report::{Answer, Entry, compared, figures_in_words, node_in_words};
 use crate::diff::{picture, proof};
 use crate::error::{Code, Error};
 use crate::files::{Staged, pretty, write};
@@ -16,6 +17,7 @@ use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use tl_check::{Judged, Settings};
 use tl_kernel::cert::json::Json;
+use tl_kernel::context::real::Real;
 use tl_kernel::ir::evaluate::Named;
 use tl_kernel::{Limits, Verdict};
 
@@ -59,6 +61,10 @@ pub(super) struct Telling {
     /// How many of the worst elements are listed
     #[arg(long, value_name = "N", default_value_t = 3)]
     worst: usize,
+
+    /// Print the figures of this recorded node, too
+    #[arg(long = "node", value_name = "ID")]
+    nodes: Vec<usize>,
 
     /// Write the certificate that proves the answer, and check it
     #[arg(short = 'o', long, value_name = "FILE.json")]
@@ -134,7 +140,15 @@ impl Telling {
         self.draw(&entries)?;
         let proved = self.certificate.as_ref().map(|path| self.prove(path, model, inputs, &entries)).transpose()?;
         match self.format {
-            Format::Human => human(model, &entries, text),
+            Format::Human => {
+                human(model, &entries, text);
+                for &id in &self.nodes {
+                    self.look_into(model, inputs, recordings, id, text)?;
+                }
+                for entry in &entries {
+                    *text += &format!("{}: {}\n", entry.recording.label, entry.sentence(model));
+                }
+            }
             Format::Json => {
                 let certificate = proved.as_ref().map(|proved| ("certificate", Json::string(&proved.line)));
                 let runtimes = ("runtimes", Json::Array(entries.iter().map(|entry| entry.json(model)).collect()));
@@ -156,6 +170,39 @@ impl Telling {
             code = if proved.code == DONE { code } else { proved.code };
         }
         Ok(code)
+    }
+
+    /// The figures of a recorded node beside its exact operation at the recorded operands.
+    fn look_into(
+        &self,
+        model: &Model,
+        inputs: &Named<u32>,
+        recordings: &[Recording],
+        id: usize,
+        text: &mut String,
+    ) -> Result<(), Error> {
+        const BITS: u64 = 256;
+        let mut seen = false;
+        for recording in recordings {
+            let values = recording.values(model);
+            let Some(words) = values.get(&id) else { continue };
+            seen = true;
+            let node = node_in_words(model, id);
+            let exact = Part::of(model, inputs, &values, id).value(&Real::new(BITS));
+            let exact =
+                exact.map_err(|error| Error::new(Code::Evaluation, format!("node {node}"), error.to_string()))?;
+            *text += &format!(
+                "{}: node {node} {} beside its operation at the recorded operands\n",
+                recording.label,
+                words.shape()
+            );
+            *text += &figures_in_words(&Figures::new(words, &exact, self.worst));
+        }
+        if seen {
+            Ok(())
+        } else {
+            Err(Error::new(Code::Usage, "--node", format!("no recording has a value of node {id}")))
+        }
     }
 
     fn draw(&self, entries: &[Entry]) -> Result<(), Error> {
@@ -227,8 +274,5 @@ fn human(model: &Model, entries: &[Entry], text: &mut String) {
         for b in &entries[i + 1..] {
             *text += &compared(a, b);
         }
-    }
-    for entry in entries {
-        *text += &format!("{}: {}\n", entry.recording.label, entry.sentence(model));
     }
 }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | products | operands of a contraction rounded to TF32, bfloat16 or float16 (the bias not); the result stored in bfloat16 or float16 |
 //! | epsilon | left out, another common one, or added to the root instead of under it |
-//! | statistics | the batch's own, or the unbiased variance |
+//! | statistics | the batch's own, the unbiased variance, or one formed in one pass, which cancels |
 //! | layout | a transposed square weight, a flipped or transposed kernel, padding on the other side, softmax over another axis, other coordinates of a resize |
 //! | constants | a bias or factor left out, another slope, the other form of GELU, padding counted in a mean |
 //! | neighbours | recorded after a relu; a blocked row of a mask that is uniform; subnormals flushed to zero |

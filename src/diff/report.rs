@@ -166,27 +166,7 @@ impl Entry<'_> {
         for (name, found) in &self.figures {
             let shape = self.recording.outputs.get(name).map(|tensor| tensor.shape().to_string()).unwrap_or_default();
             text += &format!("{label}: {name} {shape} beside the exact reals\n");
-            if found.not_finite > 0 {
-                text += &format!("  not finite  {} elements are infinities or NaN\n", found.not_finite);
-            }
-            for (what, spread) in [("absolute", found.absolute), ("relative", found.relative), ("ulps", found.ulps)] {
-                let [max, median, percentile] = [spread.max, spread.median, spread.percentile].map(figures);
-                text += &format!("  {what:<10}  max {max:<9}  median {median:<9}  99 % within {percentile}\n");
-            }
-            for (i, worst) in found.worst.iter().enumerate() {
-                text += &format!(
-                    "  {:<10}  {:?}  recorded {} ({:08x})  exact {}  {} ulps\n",
-                    if i == 0 { "worst" } else { "" },
-                    worst.index,
-                    word_text(worst.word),
-                    worst.word,
-                    digits(&worst.exact),
-                    figures(worst.ulps)
-                );
-            }
-            text += &bars(&Histogram::of(&[&found.all]));
-            let [abs, rel] = found.tolerances();
-            text += &format!("  tolerance   |y - s| <= {abs}, or |y - s| <= {rel}*max(|y|, |s|)\n");
+            text += &figures_in_words(found);
             if let Some((_, judgement)) = self.judged.through.iter().find(|(output, _)| output == name) {
                 text += &match &judgement.trouble {
                     Some(trouble) => format!("  rounding    no bound from input to output: {trouble}\n"),
@@ -239,6 +219,33 @@ impl Entry<'_> {
             ("left_out", Json::Array(self.recording.left_out.iter().map(Json::string).collect())),
         ])
     }
+}
+
+/// The figures as lines.
+pub fn figures_in_words(found: &Figures) -> String {
+    let mut text = String::new();
+    if found.not_finite > 0 {
+        text += &format!("  not finite  {} elements are infinities or NaN\n", found.not_finite);
+    }
+    for (what, spread) in [("absolute", found.absolute), ("relative", found.relative), ("ulps", found.ulps)] {
+        let [max, median, percentile] = [spread.max, spread.median, spread.percentile].map(figures);
+        text += &format!("  {what:<10}  max {max:<9}  median {median:<9}  99 % within {percentile}\n");
+    }
+    for (i, worst) in found.worst.iter().enumerate() {
+        text += &format!(
+            "  {:<10}  {:?}  recorded {} ({:08x})  exact {}  {} ulps\n",
+            if i == 0 { "worst" } else { "" },
+            worst.index,
+            word_text(worst.word),
+            worst.word,
+            digits(&worst.exact),
+            figures(worst.ulps)
+        );
+    }
+    text += &bars(&Histogram::of(&[&found.all]));
+    let [abs, rel] = found.tolerances();
+    text += &format!("  tolerance   |y - s| <= {abs}, or |y - s| <= {rel}*max(|y|, |s|)\n");
+    text
 }
 
 fn count(n: usize) -> Json {

@@ -43,6 +43,8 @@ struct Change {
     unbiased: bool,
     /// The statistics are those of x.
     own: bool,
+    /// The variance is the mean of the squares less the square of the mean.
+    one_pass: bool,
 }
 
 impl Norm {
@@ -102,21 +104,31 @@ impl Norm {
         let mean = Op::Mean(spec::mean::Mean { axes: self.axes.clone(), keepdims: true });
         let x = reshape(&mut part, self.x, &self.lines)?;
         let given = self.given.filter(|_| !change.own);
-        let mut distance = x;
+        let (mut distance, mut own) = (x, None);
         if self.centred {
             let centre = match given {
                 Some((centre, _)) => reshape(&mut part, centre, &self.affine_dimensions)?,
                 None => part.push(mean.clone(), &[x])?,
             };
+            own = Some(centre);
             let centre = spread(&mut part, centre, &self.lines)?;
             distance = part.push(Op::Sub(spec::sub::Sub {}), &[x, centre])?;
         }
         let mut variance = match given {
             Some((_, variance)) => reshape(&mut part, variance, &self.affine_dimensions)?,
             None => {
-                let size = part.push(Op::Abs(spec::abs::Abs {}), &[distance])?;
-                let square = part.push(Op::Mul(spec::mul::Mul {}), &[size, size])?;
-                part.push(mean, &[square])?
+                let mut square = |x| {
+                    let size = part.push(Op::Abs(spec::abs::Abs {}), &[x])?;
+                    part.push(Op::Mul(spec::mul::Mul {}), &[size, size])
+                };
+                if let (Some(centre), true) = (own, change.one_pass) {
+                    let (squares, centre) = (square(x)?, square(centre)?);
+                    let squares = part.push(mean, &[squares])?;
+                    part.push(Op::Sub(spec::sub::Sub {}), &[squares, centre])?
+                } else {
+                    let squares = square(distance)?;
+                    part.push(mean, &[squares])?
+                }
             }
         };
         if change.unbiased {
@@ -191,7 +203,7 @@ pub(super) fn epsilon(part: &Part) -> Vec<Variant> {
     variants
 }
 
-/// Statistics of the batch in the place of given ones, and the unbiased variance.
+/// Statistics of the batch in the place of given ones, the unbiased variance, and one that cancels.
 pub(super) fn statistics(part: &Part) -> Vec<Variant> {
     let mut variants = Vec::new();
     for (id, op, parents) in computed(part) {
@@ -205,6 +217,9 @@ pub(super) fn statistics(part: &Part) -> Vec<Variant> {
             add("the statistics of the batch, the variance unbiased", change);
         } else {
             add("an unbiased variance", Change { unbiased: true, ..Change::default() });
+            if norm.centred {
+                add("a variance in one pass, E[x²] - E[x]²", Change { one_pass: true, ..Change::default() });
+            }
         }
     }
     variants
