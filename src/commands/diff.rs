@@ -14,7 +14,7 @@ use crate::error::{Code, Error};
 use crate::files::{Staged, pretty, write};
 use crate::model::Model;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tl_check::{Judged, Settings};
 use tl_kernel::cert::json::Json;
 use tl_kernel::context::real::Real;
@@ -219,7 +219,7 @@ impl Telling {
         svg.into_iter().chain(png).collect()
     }
 
-    fn prove(&self, path: &PathBuf, model: &Model, inputs: &Named<u32>, entries: &[Entry]) -> Result<Proved, Error> {
+    fn prove(&self, path: &Path, model: &Model, inputs: &Named<u32>, entries: &[Entry]) -> Result<Proved, Error> {
         let (statement, about) = match proof::statement(model, entries, self.library) {
             Ok(statement) => statement,
             Err(why) => {

@@ -11,6 +11,9 @@ use std::path::Path;
 use tl_kernel::ir::Tensor;
 use tl_kernel::ir::evaluate::Named;
 
+/// Tensors by node.
+pub type Values = BTreeMap<usize, Tensor<u32>>;
+
 /// What one runtime recorded for one input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recording {
@@ -19,7 +22,7 @@ pub struct Recording {
     /// The outputs.
     pub outputs: Named<u32>,
     /// Nodes that are neither sources nor outputs.
-    pub nodes: BTreeMap<usize, Tensor<u32>>,
+    pub nodes: Values,
     /// Whether nodes were recorded.
     pub traced: bool,
     /// Names in the trace that are no values of nodes.
@@ -28,7 +31,7 @@ pub struct Recording {
 
 impl Recording {
     /// Everything recorded, by node.
-    pub fn values(&self, model: &Model) -> BTreeMap<usize, Tensor<u32>> {
+    pub fn values(&self, model: &Model) -> Values {
         let outputs = model.graph.outputs().iter();
         let outputs = outputs.filter_map(|(name, &id)| Some((id, self.outputs.get(name)?.clone())));
         self.nodes.iter().map(|(&id, tensor)| (id, tensor.clone())).chain(outputs).collect()
@@ -116,7 +119,7 @@ fn joined(
     model: &Model,
     label: String,
     known: Option<Recording>,
-    mut values: BTreeMap<usize, Tensor<u32>>,
+    mut values: Values,
     left_out: Vec<String>,
     place: &str,
 ) -> Result<Recording, Error> {
@@ -142,13 +145,13 @@ fn joined(
 }
 
 /// The recorded nodes of a trace that are no sources, and the names that are no nodes.
-fn trace(model: &Model, file: &Path, how: Reading) -> Result<(BTreeMap<usize, Tensor<u32>>, Vec<String>), Error> {
+fn trace(model: &Model, file: &Path, how: Reading) -> Result<(Values, Vec<String>), Error> {
     let fault = |name: &str, code, message: String| Error::new(code, format!("{} {name:?}", file.display()), message);
     let found = tl_import::read_tensors(file)?;
     if found.is_empty() {
         return Err(Error::new(Code::Recording, file.display(), "the trace has no tensor"));
     }
-    let (mut values, mut left_out): (BTreeMap<usize, Tensor<u32>>, Vec<String>) = Default::default();
+    let (mut values, mut left_out) = (Values::new(), Vec::new());
     for (name, tensor) in found {
         let Some(id) = node_of(model, &name) else {
             if how.skip_unknown {

@@ -92,10 +92,8 @@ pub(super) fn axis(part: &Part) -> Vec<Variant> {
         let rank = parents.first().map_or(0, |&x| part.dimensions(x).len());
         for axis in 0..rank {
             let other = match op {
-                Op::Softmax(softmax) => Op::Softmax(tl_kernel::spec::softmax::Softmax { axis, ..softmax.clone() }),
-                Op::LogSoftmax(softmax) => {
-                    Op::LogSoftmax(tl_kernel::spec::log_softmax::LogSoftmax { axis, ..softmax.clone() })
-                }
+                Op::Softmax(_) => Op::Softmax(tl_kernel::spec::softmax::Softmax { axis }),
+                Op::LogSoftmax(_) => Op::LogSoftmax(tl_kernel::spec::log_softmax::LogSoftmax { axis }),
                 Op::MaskedSoftmax(softmax) => {
                     Op::MaskedSoftmax(tl_kernel::spec::masked_softmax::MaskedSoftmax { axis, ..softmax.clone() })
                 }

@@ -11,6 +11,7 @@ import argparse
 import gzip
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 
@@ -295,8 +296,6 @@ def main():
     kept = {name: np.ascontiguousarray(value) for name, value in values.items() if value.dtype == np.float32 and value.size}
     kept = {name: value.reshape(values[name].shape) for name, value in kept.items()}  # ascontiguousarray makes scalars vectors
     # Not np.savez: its keywords cannot be any name.
-    import zipfile
-
     with zipfile.ZipFile(arguments.recorded, "w", zipfile.ZIP_STORED) as archive:
         for name, value in kept.items():
             with archive.open(f"{name}.npy", "w") as file:
