@@ -4,6 +4,7 @@ The sections are the ways in which checkers said yes without a proof.
 """
 
 import json
+from fractions import Fraction as F
 
 from accepted import (
     BIAS,
@@ -24,6 +25,7 @@ from accepted import (
     binary,
     conv,
     dotted,
+    exponentials,
     linear_from,
     pointwise,
     summed,
@@ -59,6 +61,7 @@ def write(corpus):
         {**RELU, "witness": {"verdict": "ACCEPTED"}},
         "TL0103",
     )
+    relu("record_left_open", "an output that is yet to be recorded", "TL0105", (OUT, '"y": null'))
     relu(
         "format_unknown",
         "a format of the future is not read as if it were this one",
@@ -175,6 +178,14 @@ def write(corpus):
         third("0." + str(10**60 // 100663296).rjust(60, "0")),
         "TL0231",
     )
+    euler = value(0x402DF854)
+    error = abs(euler - F(exponentials([1], digits=90)[0]))
+    c.add(
+        "e_far_digits",
+        "e rounded is off by 8.25...*10^-8; this tolerance is too small in its 60th digit, which no float sees",
+        pointwise("exp", [1], [euler], abs=f"0.{int(error * 10**60):060}"),
+        "TL0231",
+    )
     c.add("tanh_is_not_one", "tanh 100 is 1 in every float, and is not 1", pointwise("tanh", [100], [1]), "TL0231")
 
     c.section("reject", "Leaves: one that nobody looked at")
@@ -253,6 +264,12 @@ def write(corpus):
         "the declared shape of a result is not the inferred one",
         "TL0135",
         (NODE, NODE.replace('"shape": [2]', '"shape": [1, 2]')),
+    )
+    relu(
+        "graph_digest",
+        "a digest of the graph beside the graph: it is computed, so there is no place for it",
+        "TL0103",
+        ('"parameters": {}', '"parameters": {}, "digest": "' + 64 * "0" + '"'),
     )
     relu(
         "record_reshaped",

@@ -16,7 +16,7 @@ pub struct Limits {
     /// of at most about 60 bytes each with what an operation holds in between.
     pub elements: usize,
     /// The cost of evaluating all cases, in multiply-adds over the reals (5 ns each; see `spec::Op::work`); one of binary32 counts as five,
-    /// one at p > 64 bits as (p/64)²/8 or more.
+    /// one at p > 64 bits as (p/64)²/8, beyond 1,024 bits as (p/64)².
     pub work: u64,
     /// Bits of precision at which an undecided claim is given up.
     pub precision: u64,

@@ -7,7 +7,7 @@ use proptest::test_runner::RngSeed;
 use tl_kernel::cert::json::{Cursor, parse};
 use tl_kernel::context::interval::{Enclosure, Interval};
 use tl_kernel::context::rational::{Number, Rational};
-use tl_kernel::context::real::{Ball, Real};
+use tl_kernel::context::real::{Ball, MIN_PRECISION, Real};
 use tl_kernel::context::{Context, EvalError, PADDING, Rows};
 use tl_kernel::ir::{Shape, Tensor};
 use tl_kernel::number::{Direction, Dyadic, Exact, dyadic::EXPONENT_LIMIT};
@@ -278,6 +278,11 @@ fn decode(node: &str) -> Op {
 }
 
 #[test]
+fn a_precision_is_that_asked_for_or_the_least() {
+    assert_eq!((Interval::new(53).precision(), Interval::new(1).precision()), (53, MIN_PRECISION));
+}
+
+#[test]
 fn an_interval_with_its_ends_out_of_order_cannot_be_built() {
     assert!(Enclosure::new(Dyadic::one(), Dyadic::zero()).is_none());
     assert!(Enclosure::new(d(2, 0), d(1, 1)).is_some_and(|x| x.is_point()));
@@ -352,6 +357,8 @@ fn sine_and_cosine_take_their_extrema_where_a_critical_point_is_inside_and_only_
     let everywhere = Ok(between("-1", "1"));
     assert_eq!(c.sin(&interval(d(1, 5000), d(1, 5000).add(&Dyadic::one()))), everywhere);
     assert_eq!(c.cos(&interval(d(-1, 1 << 39), d(1, 1 << 39))), everywhere);
+    let far = d(1, (1 << 12) - 1);
+    assert_ne!(Interval::new(4096).cos(&interval(far.clone(), far.add(&d(1, -20)))), everywhere);
 }
 
 #[test]
@@ -389,8 +396,12 @@ fn exponents_are_bounded_above_by_a_limit_and_below_by_moving_outward() {
     assert!(limit(c.exp(&point(d(1, 41)))));
     let image = c.mul(&interval(tiny.neg(), tiny.clone()), &point(tiny.clone())).unwrap();
     assert!(image.lo().is_negative() && image.hi().signum() > 0 && image.hi().in_range());
+    assert!(image.hi().top() < Some(8200 - EXPONENT_LIMIT) && image.lo().top() < Some(8200 - EXPONENT_LIMIT));
     let image = c.mul(&point(tiny.neg()), &point(tiny.clone())).unwrap();
     assert!(image.lo().is_negative() && image.hi().is_zero());
+    for image in [c.sin(&interval(tiny.clone(), d(3, 0))), c.tanh(&interval(tiny.clone(), d(3, 0)))] {
+        assert!(image.is_ok_and(|image| image.lo().is_zero()));
+    }
     let image = c.exp(&interval(d(-1, 50), Dyadic::zero())).unwrap();
     assert_eq!((image.lo().signum(), image.hi()), (0, &Dyadic::one()));
     // Far apart exponents are rounded on the way, never aligned.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test stops at the first surprise")]
 
 use num_bigint::BigInt;
+use std::cmp::Ordering::{Equal, Greater, Less};
 use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, EvalError, Rows};
 use tl_kernel::number::Dyadic;
@@ -291,6 +292,34 @@ fn extreme_exponents_cost_nothing_and_stay_enclosed() {
         assert!(power.is_exact() && *power.mid() == d(1, -(1 << 38)));
         assert!(real.pow(&huge(), &exact(-3, 0)).unwrap().contains_zero());
     }
+}
+
+#[test]
+fn a_ball_has_its_ends_and_nothing_beside_them() {
+    let ball = fat(d(3, 0), 1);
+    for (x, inside) in [(8, true), (24, true), (40, true), (7, false), (41, false), (-24, false)] {
+        assert_eq!(ball.contains(&d(x, -3)), inside, "{x}/8");
+    }
+    for (mid, sign) in [(3, Some(Greater)), (-3, Some(Less)), (2, None), (-2, None), (1, None), (0, None)] {
+        let ball = fat(d(mid, 0), 1);
+        assert_eq!((ball.sign(), ball.contains_zero()), (sign, sign.is_none()), "{ball:?}");
+    }
+    assert_eq!((exact(0, 0).sign(), exact(0, 0).contains_zero()), (Some(Equal), true));
+    assert_eq!((exact(1, -900).sign(), exact(1, -900).contains_zero()), (Some(Greater), false));
+}
+
+#[test]
+fn what_needs_no_rounding_is_tight() {
+    let size = fat(d(0, 0), 0).abs();
+    assert!(size.contains(&d(0, 0)) && size.contains(&d(1, 0)) && !size.contains(&d((1 << 20) + 1, -20)));
+    let (real, low, high) = (Real::new(64), exact(1, 0), fat(d(3, 0), -1));
+    for (x, y) in [(&low, &high), (&high, &low)] {
+        for (found, stated) in [(real.max(x, y).unwrap(), &high), (real.min(x, y).unwrap(), &low)] {
+            assert_eq!((found.mid(), found.rad()), (stated.mid(), stated.rad()));
+        }
+    }
+    let rounded = exact(0b1011, 0).round(2);
+    assert!(rounded.mid().bits() <= 2 && rounded.contains(&d(0b1011, 0)) && rounded.rad() <= d(1, 1));
 }
 
 #[test]

@@ -116,6 +116,36 @@ fn greatest_digits_of_one_sign_do_not_overflow() {
 }
 
 #[test]
+fn a_sum_whose_last_words_cancel_is_exact_and_one_that_rounds_up_to_a_power_of_two_keeps_its_leading_bit() {
+    let power = |exponent: u32| BigInt::from(1) << exponent;
+    for (x, y, precision, exact) in [
+        (power(65) + 1, (1 << 20) - 1, 64, true),
+        (power(126), 1, 126, true),
+        (power(127), 1, 126, false),
+        (power(127) + 1, 1, 126, true),
+        (power(128) - 2, 1, 126, false),
+        (power(190), 1, 190, true),
+        (power(191), 1, 190, false),
+    ] {
+        // (x − 1) y, in the digits of x and y
+        let (left, right) = ([x, BigInt::from(-1)], [BigInt::from(y), BigInt::from(y)]);
+        let [left, right] = [left, right].map(|row| row.map(|x| Ball::exact(Dyadic::new(x, 0))));
+        let sums = Real::new(precision).dots(&Rows::contiguous(&left, 2), &Rows::contiguous(&right, 2), None);
+        let (sum, value) = (&sums.unwrap()[0], left[0].mid().add(left[1].mid()).mul(right[0].mid()));
+        assert!(sum.contains(&value) && sum.is_exact() == exact, "{value:?} at {precision} bits: {sum:?}");
+        assert!(sum.rad() <= value.scaled(-(precision as i64)), "{value:?} at {precision} bits: {sum:?}");
+    }
+}
+
+#[test]
+fn a_row_has_two_to_the_26_terms_at_most() {
+    for (terms, fits) in [(1 << 26, true), ((1 << 26) + 1, false)] {
+        let none = Rows::contiguous(&[], terms);
+        assert_eq!(Real::new(64).dots(&none, &none, None).is_ok(), fits, "{terms} terms");
+    }
+}
+
+#[test]
 fn greatest_radii_do_not_overflow() {
     let fat = |bits: u32| Ball::new(Dyadic::new((BigInt::from(1) << bits) - 1, 0), Mag::new((1 << 30) - 1, 0));
     let (x, w) = (vec![fat(135); 4096], vec![fat(31); 4096]);

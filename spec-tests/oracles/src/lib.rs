@@ -7,9 +7,13 @@
 //! The proof that the elementary functions of `Binary32` are correctly rounded: `rounding` (a second rounding routine), `arbiter` (MPFR),
 //! `function` (each function of ours beside its oracles, and the verdict at one argument), `power` (the same for `x^y`), `scan` (all words,
 //! in blocks that any run may take up where another left off). `src/bin/scan.rs` is its command, `tests/exhaustive.rs` its sample.
+//!
+//! `certificate` is a second reading of certificates, and decides slowly whether what they say is true, for `tests/certificate_mutants.rs`.
 
 #[cfg(feature = "oracles")]
 pub mod arbiter;
+#[cfg(feature = "oracles")]
+pub mod certificate;
 #[cfg(feature = "oracles")]
 pub mod function;
 #[cfg(feature = "oracles")]

@@ -258,7 +258,7 @@ struct Function {
 }
 
 fn hex(x: &Dyadic) -> String {
-    format!("{:x}p{}", x.mantissa(), x.exponent())
+    format!("{:x}p{}", x.mantissa().as_ref(), x.exponent())
 }
 
 fn show(ball: &Ball) -> String {

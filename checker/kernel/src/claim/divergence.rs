@@ -122,9 +122,9 @@ impl Rule for Divergence {
             Gap::Argmax { output, index } => {
                 format!("{output}{index:?} is the greatest element of its row in y and not in s")
             }
-            Gap::Decision { binary32, .. } => {
+            Gap::Decision { property, binary32 } => {
                 let [y, s] = if *binary32 { ["holds", "does not"] } else { ["does not hold", "does"] };
-                format!("the property stated in the certificate {y} of y and {s} of s")
+                format!("the property {} {y} of y and {s} of s", property.in_words())
             }
         };
         format!(

@@ -10,6 +10,7 @@
 
 use super::{Case, Facts, Rule, finding, model_in_words, word_in_words};
 use crate::cert::Certificate;
+use crate::cert::digest::Digest;
 use crate::cert::json::{Cursor, Json, Object};
 use crate::context::EvalError;
 use crate::context::binary32::schedule::{MAX_DEPTH, Order, Schedule};
@@ -51,16 +52,21 @@ impl Execution {
         })
     }
 
-    /// The execution as certificates write it.
-    pub fn encode(&self) -> Json {
+    /// The schedules of single nodes as certificates write them.
+    fn encode_nodes(&self) -> Json {
         let node = |(id, schedule): (&usize, &Schedule)| {
             Json::object([("node", id.encode()), ("schedule", schedule.encode())])
         };
+        Json::Array(self.nodes.iter().map(node).collect())
+    }
+
+    /// The execution as certificates write it.
+    pub fn encode(&self) -> Json {
         let entries = [
             ("rounding", self.environment.rounding.encode()),
             ("nan", self.environment.nan.encode()),
             ("schedule", self.schedule.encode()),
-            ("nodes", Json::Array(self.nodes.iter().map(node).collect())),
+            ("nodes", self.encode_nodes()),
         ];
         Json::object(entries.into_iter().take(if self.nodes.is_empty() { 3 } else { 4 }))
     }
@@ -121,7 +127,9 @@ impl Execution {
         let Execution { environment, schedule, nodes } = self;
         let exceptions = match nodes.len() {
             0 => String::new(),
-            n => format!(" (other schedules, stated in the certificate, at {n} nodes)"),
+            n => {
+                format!(" (other schedules at {n} nodes, {:?})", Digest::of(self.encode_nodes().to_string().as_bytes()))
+            }
         };
         format!(
             "in binary32 with rounding {}, NaN policy {} and the schedule {}{exceptions}",

@@ -30,6 +30,19 @@ impl Property {
         Ok(Property(some(cursor, conjunction)?))
     }
 
+    /// `(… <= … and …) or (…)`.
+    pub(super) fn in_words(&self) -> String {
+        let term = |(output, index, coefficient): &(String, Vec<usize>, Exact)| {
+            format!("{}*{output}{index:?}", coefficient.text())
+        };
+        let linear = |linear: &Linear| {
+            let terms: Vec<String> = linear.terms.iter().map(term).collect();
+            format!("{} <= {}", terms.join(" + "), linear.at_most.text())
+        };
+        let conjunction = |all: &Vec<Linear>| all.iter().map(linear).collect::<Vec<_>>().join(" and ");
+        self.0.iter().map(|all| format!("({})", conjunction(all))).collect::<Vec<_>>().join(" or ")
+    }
+
     /// Every element that it names is one of an output.
     pub(super) fn check(&self, graph: &CheckedGraph, place: &str) -> Result<(), Diagnostic> {
         let mut terms = self.0.iter().flatten().flat_map(|linear| &linear.terms);

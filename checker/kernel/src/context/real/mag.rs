@@ -207,4 +207,28 @@ mod tests {
         }
         assert_eq!(Mag::power_of_two(7).to_dyadic(), Dyadic::power_of_two(7));
     }
+
+    #[test]
+    fn a_bit_far_below_the_leading_ones_counts_and_its_absence_too() {
+        for bits in [70u32, 100, 127, 200] {
+            for beside in [0u32, 1] {
+                let x = Dyadic::new((BigInt::from(1) << bits) + beside, 3);
+                let wide = u128::try_from(x.mantissa().as_ref()).map(|x| Mag::wide(x, 3));
+                assert!(Mag::above(&x).to_dyadic() >= x, "2^{bits} + {beside}");
+                assert!(wide.map_or(bits == 200, |wide| wide.to_dyadic() >= x), "2^{bits} + {beside}");
+                let exact = Mag::above(&x) == Mag::power_of_two(i64::from(bits) + 3);
+                assert_eq!(exact, beside == 0 && bits < 128, "2^{bits} + {beside}");
+            }
+        }
+    }
+
+    #[test]
+    fn units_are_rounded_up_on_either_side_of_the_exponent() {
+        let bound = Mag::new(0x2aaa_aaab, 5);
+        for floor in -15..45 {
+            let units = BigInt::from(bound.units(floor));
+            let [below, units] = [&units - 1, units].map(|units| Dyadic::new(units, floor));
+            assert!(below < bound.to_dyadic() && bound.to_dyadic() <= units, "floor {floor}");
+        }
+    }
 }
