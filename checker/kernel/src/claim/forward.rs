@@ -88,7 +88,7 @@ fn permitted(certificate: &Certificate, limits: &Limits) -> Option<u64> {
     let (work, live) = (certificate.claim.work, wide(certificate.graph().live()));
     let affordable = |precision: &u64| {
         // Products grow with the square; beyond 1,024 bits elementary functions have up to eight times the cost of that.
-        let (words, few) = (precision.div_ceil(64), precision <= 1024);
+        let (words, few) = (precision.div_ceil(64), *precision <= 1024);
         work.saturating_mul((words * words).div_ceil(if few { 8 } else { 1 })) <= limits.work
             && live.saturating_mul(certificate.claim.kind.value + precision / 128) <= wide(limits.elements)
     };
