@@ -25,8 +25,8 @@ pub fn statement(model: &Model, entries: &[Entry], library: u64) -> Result<(Stat
     }
     if !entries.iter().any(|entry| entry.recording.traced) {
         let worst = figures().map(|figures| figures.abs.clone()).max().unwrap_or(Dyadic::zero());
-        let (abs, rel, slack) = (tolerance(&worst), "0".into(), "1".into());
-        return Ok((Statement::Forward { abs, rel, slack }, about));
+        let (abs, rel, ulps, slack) = (tolerance(&worst), "0".into(), "0".into(), "1".into());
+        return Ok((Statement::Forward { abs, rel, ulps, slack }, about));
     }
     // An untraced recording is a case whose nodes are its outputs, from the inputs on.
     let judgements = |entry: &Entry| -> Vec<Judgement> {
