@@ -2,9 +2,11 @@
 //!
 //! Exit codes are those of `tl-check`: 0 done (and ACCEPTED, as expected), 1 REJECTED or not as expected, 2 DECLINED, 3 usage, or a file or value that cannot be used.
 
+mod bisect;
 mod bugs;
 mod certify;
 mod corpus;
+mod diff;
 mod generate;
 mod import;
 mod run;
@@ -48,6 +50,10 @@ enum Command {
     Run(run::Run),
     /// Write a certificate about a model and its recorded outputs, and check it
     Certify(Box<certify::Certify>),
+    /// Say whether what runtimes computed is the rounding of the exact values or something else, and where that begins
+    Diff(Box<diff::Diff>),
+    /// Run ONNX Runtime or PyTorch, record every value on the way, and name the first node at fault
+    Bisect(Box<bisect::Bisect>),
     /// Check every certificate of a corpus against what is expected of it
     Corpus(corpus::Corpus),
     /// Write a reference model with seeded parameters, and an input for it
@@ -128,6 +134,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Import(import) => import.run(&mut text),
         Command::Run(run) => run.run(&mut text),
         Command::Certify(certify) => certify.run(&mut text, &mut notes),
+        Command::Diff(diff) => diff.run(&mut text, &mut notes),
+        Command::Bisect(bisect) => bisect.run(&mut text, &mut notes),
         Command::Corpus(corpus) => corpus.run(&mut text, &mut notes),
         Command::Generate(generate) => generate.run(&mut text),
         Command::Bugs(bugs) => bugs.run(&mut text, &mut notes),
