@@ -10,17 +10,17 @@
 //!
 //! Fails: words that differ (TL0241); no such gap (TL0261); a comparison that asks for an infinity or NaN (TL0202).
 
-use super::property::{Linear, Property, element, is_element};
-use super::tolerance::Seen;
+use super::property::{Property, element, extreme, is_element};
+use super::tolerance::{COMPARED_BITS, Seen};
 use super::{Case, Element, Execution, Facts, Rule, Tolerance, finding, forward, model_in_words, word_in_words};
 use crate::cert::Certificate;
 use crate::cert::json::{Object, below};
-use crate::context::real::{Ball, MAX_PRECISION, Real};
+use crate::context::real::{Ball, Real};
 use crate::context::{Context, EvalError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::CheckedGraph;
 use crate::ir::evaluate::{Located, Named};
-use crate::limits::Limits;
+use crate::limits::{Limits, wide};
 use crate::number::decimal::decimal;
 use crate::number::{Dyadic, Exact};
 
@@ -51,6 +51,9 @@ pub enum Gap {
         binary32: bool,
     },
 }
+
+/// What a term of a property costs beside a step of the evaluation: an exact coefficient is divided out, and words and exact values are weighed.
+const TERM: u64 = 1 << 6;
 
 /// An execution, and in what it differs from the reals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,14 +105,22 @@ impl Rule for Divergence {
         }
     }
 
+    fn work(&self) -> u64 {
+        if let Gap::Decision { property, .. } = &self.gap {
+            wide(property.terms().count()).saturating_mul(TERM)
+        } else {
+            0
+        }
+    }
+
     fn decide(&self, case: &Case, part: usize, limits: &Limits) -> Result<Facts, Diagnostic> {
         self.execution.decide(case, part, limits)?;
         forward::decided(case.certificate, forward::plan(case.certificate), limits, |precision| {
             let exact = forward::exact_outputs(case, precision)?;
             match &self.gap {
                 Gap::Element { output, index, beyond } => outside(case, &exact, output, index, beyond),
-                Gap::Argmax { output, index } => flipped(case, &exact, &greatest(case, output, index), true, precision),
-                Gap::Decision { property, binary32 } => flipped(case, &exact, property, *binary32, precision),
+                Gap::Argmax { .. } => flipped(case, &exact, &self.gap, true, precision),
+                Gap::Decision { binary32, .. } => flipped(case, &exact, &self.gap, *binary32, precision),
             }
         })
     }
@@ -145,6 +156,8 @@ impl Rule for Divergence {
     }
 }
 
+const LOST: EvalError = EvalError::Internal { what: "an element without a value" };
+
 /// A bug of ours: an element that `check` found is not there.
 fn lost() -> Diagnostic {
     Diagnostic::new(Code::Internal, "/claim/gap", "an element without a value")
@@ -163,7 +176,7 @@ fn outside(
     let ball = element(exact, output, index).ok_or_else(lost)?;
     let word = *recorded.data().get(position).ok_or_else(lost)?;
     let element = Element { list: ("outputs", case.number), name, recorded, position, word };
-    let facts = vec![("binary32", word_in_words(word)), ("real", decimal(&ball.mid().to_rational(), 12, false))];
+    let facts = vec![("binary32", word_in_words(word)), ("real", midpoint(ball))];
     if word << 1 >= 0xff << 24 {
         return Ok(facts);
     }
@@ -179,41 +192,51 @@ fn outside(
     }
 }
 
-/// The property that an element is the greatest of its row.
-fn greatest(case: &Case, output: &str, index: &[usize]) -> Property {
-    let row = case.outputs.get(output).and_then(|recorded| recorded.dimensions().last()).copied().unwrap_or(0);
-    let other = |k: usize| {
-        let mut other = index.to_vec();
-        other.last_mut().map(|last| std::mem::replace(last, k)).filter(|&last| last != k)?;
-        let term = |index: &[usize], sign| (output.to_string(), index.to_vec(), Exact::integer(sign));
-        Some(Linear { terms: vec![term(&other, 1), term(index, -1)], at_most: Exact::integer(0) })
-    };
-    Property(vec![(0..row).filter_map(other).collect()])
+/// A margin of some outputs in a reading: what is stated holds of them where it is not positive. `None` where there is none.
+fn margin<C: Context>(gap: &Gap, context: &C, outputs: &Named<C::Value>) -> Result<Option<C::Value>, EvalError> {
+    match gap {
+        Gap::Decision { property, .. } => property.margin(context, outputs),
+        // By how much the greatest of the others in the row exceeds the element.
+        Gap::Argmax { output, index } | Gap::Element { output, index, .. } => {
+            let tensor = outputs.get(output).ok_or(LOST)?;
+            let at = tensor.shape().position_of(index).ok_or(LOST)?;
+            let (first, row) = (at - index.last().unwrap_or(&0), tensor.dimensions().last().unwrap_or(&1));
+            let mut greatest = None;
+            for (_, y) in tensor.data().iter().enumerate().skip(first).take(*row).filter(|&(k, _)| k != at) {
+                greatest = extreme(greatest, y.clone(), |x, y| context.max(x, y))?;
+            }
+            let element = tensor.data().get(at).ok_or(LOST)?;
+            greatest.map(|greatest| context.sub(&greatest, element)).transpose()
+        }
+    }
 }
 
-/// Whether a property holds of the words (`binary32`) and of the exact values not, or the other way around.
-fn flipped(
-    case: &Case,
-    exact: &Named<Ball>,
-    property: &Property,
-    binary32: bool,
-    precision: u64,
-) -> Result<Facts, Diagnostic> {
+/// The midpoint, for people; of a number that is not compared, the size.
+fn midpoint(ball: &Ball) -> String {
+    match ball.mid().top() {
+        Some(top) if top.abs() > COMPARED_BITS => {
+            format!("{}2^{top}…", if ball.mid().is_negative() { "-" } else { "" })
+        }
+        _ => decimal(&ball.mid().to_rational(), 12, false),
+    }
+}
+
+/// Whether what the gap speaks of holds of the words (`binary32`) and of the exact values not, or the other way around.
+fn flipped(case: &Case, exact: &Named<Ball>, gap: &Gap, binary32: bool, precision: u64) -> Result<Facts, Diagnostic> {
     let place = |error| finding(Located { node: 0, op: "property", error });
-    let widest = Real::new(MAX_PRECISION);
+    let real = Real::new(precision);
     let mut words = Named::new();
     for (name, tensor) in case.outputs {
         let not_finite = |error: EvalError| {
             Diagnostic::new(Code::NotFinite, below(&format!("/claim/outputs/{}", case.number), name), error.to_string())
         };
-        words.insert(name.clone(), tensor.try_map(|&word| widest.datum(word)).map_err(not_finite)?);
+        words.insert(name.clone(), tensor.try_map(|&word| real.datum(word)).map_err(not_finite)?);
     }
     let missing = || Diagnostic::new(Code::NoGap, "/claim/gap", "the row has one element");
-    let y = property.margin(&widest, &words).map_err(place)?.ok_or_else(missing)?;
-    let s = property.margin(&Real::new(precision), exact).map_err(place)?.ok_or_else(missing)?;
+    let y = margin(gap, &real, &words).map_err(place)?.ok_or_else(missing)?;
+    let s = margin(gap, &real, exact).map_err(place)?.ok_or_else(missing)?;
     let holds = |margin: &Ball| margin.at_most(&Ball::exact(Dyadic::zero()));
-    let text = |margin: &Ball| decimal(&margin.mid().to_rational(), 12, false);
-    let facts = vec![("binary32 margin", text(&y)), ("real margin", text(&s))];
+    let facts = vec![("binary32 margin", midpoint(&y)), ("real margin", midpoint(&s))];
     match (holds(&y), holds(&s)) {
         (Some(y), Some(s)) if y == binary32 && s != binary32 => Ok(facts),
         (Some(_), Some(_)) => {

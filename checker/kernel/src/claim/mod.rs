@@ -45,6 +45,11 @@ trait Rule: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// What deciding a case costs beside the evaluation of the graph, in the unit of `Op::work`.
+    fn work(&self) -> u64 {
+        0
+    }
+
     /// Decides one case, or what is recorded for node `part` of it where the kind records nodes; on success the facts found.
     fn decide(&self, case: &Case, part: usize, limits: &Limits) -> Result<Facts, Diagnostic>;
 
@@ -130,7 +135,7 @@ impl Claim {
     /// The cost of all obligations; no more than the first beyond `limit` are counted.
     fn cost(&self, graph: &CheckedGraph, cases: u64, limit: u64) -> u64 {
         if !self.kind.nodes {
-            return graph.work().saturating_mul(cases);
+            return graph.work().saturating_add(self.rule.work()).saturating_mul(cases);
         }
         let mut work = 0u64;
         for (nodes, id) in self.nodes.iter().flat_map(|nodes| nodes.keys().map(move |&id| (nodes, id))) {

@@ -45,8 +45,12 @@ impl Property {
 
     /// Every element that it names is one of an output.
     pub(super) fn check(&self, graph: &CheckedGraph, place: &str) -> Result<(), Diagnostic> {
-        let mut terms = self.0.iter().flatten().flat_map(|linear| &linear.terms);
-        terms.try_for_each(|(output, index, _)| is_element(graph, output, index, place))
+        self.terms().try_for_each(|(output, index, _)| is_element(graph, output, index, place))
+    }
+
+    /// All terms of all constraints.
+    pub(super) fn terms(&self) -> impl Iterator<Item = &(String, Vec<usize>, Exact)> {
+        self.0.iter().flatten().flat_map(|linear| &linear.terms)
     }
 
     /// The margin of some outputs; the property holds where it is not positive. `None` where an element is not there.
@@ -71,7 +75,7 @@ impl Property {
 }
 
 /// `best` and `next`, whichever is chosen.
-fn extreme<V>(
+pub(super) fn extreme<V>(
     best: Option<V>,
     next: V,
     choose: impl FnOnce(&V, &V) -> Result<V, EvalError>,

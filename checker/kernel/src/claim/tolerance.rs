@@ -158,7 +158,7 @@ pub(super) struct Seen {
 }
 
 /// Elements beyond 2^this are not compared, and enclosures are widened to multiples of 2^−this, so that exact comparisons stay small.
-const COMPARED_BITS: i64 = 1 << 16;
+pub(super) const COMPARED_BITS: i64 = 1 << 16;
 
 impl Seen {
     /// The enclosure `ball` from a recorded element, which is a finite number, where the exact value does not exceed the compared range.
