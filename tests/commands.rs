@@ -452,3 +452,17 @@ fn every_code_is_explained() {
     assert!(folder.tl("explain tl0231").out.starts_with("# TL0231: "), "the checker's codes, too");
     assert_eq!(folder.tl("explain TL9999").exit, 3);
 }
+
+#[test]
+fn completions_and_manual_pages_are_printed_on_request() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let ran = folder.tl(&format!("completions {shell}"));
+        assert!(ran.exit == 0 && ran.out.contains("certify"), "{shell}: {}", ran.err);
+    }
+    for (line, heading) in [("man", "tl"), ("man diff", "diff")] {
+        let ran = folder.tl(line);
+        assert!(ran.exit == 0 && ran.out.contains(".TH") && ran.out.contains(heading), "{line}: {}", ran.err);
+    }
+    assert_eq!(folder.tl("man nothing").exit, 3);
+}

@@ -14,7 +14,7 @@ mod run;
 pub(crate) use certify::settings;
 
 use crate::error::{Code, Error};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
@@ -66,6 +66,16 @@ enum Command {
     Explain {
         /// The code, of tl, tl-check or the importer
         code: String,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of a subcommand where one is named
+    Man {
+        /// The subcommand
+        subcommand: Option<String>,
     },
 }
 
@@ -141,6 +151,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Bugs(bugs) => bugs.run(&mut text, &mut notes),
         Command::Schema => schema(&mut text),
         Command::Explain { code } => explain(code, &mut text),
+        Command::Completions { shell } => completions(*shell, &mut text),
+        Command::Man { subcommand } => man(subcommand.as_deref(), &mut text),
     };
     let code = result.unwrap_or_else(|error| {
         text.clear(); // half a table is no answer
@@ -190,4 +202,25 @@ fn parse_exact(option: &str, text: &str) -> Result<Exact, Error> {
     let cannot = |message: String| Error::new(Code::Usage, option, message);
     let value = Exact::parse(text).map_err(cannot)?;
     if value.is_negative() { Err(cannot(format!("{value} is negative"))) } else { Ok(value) }
+}
+
+fn completions(shell: clap_complete::Shell, text: &mut String) -> Result<u8, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "tl", &mut script);
+    *text += &String::from_utf8_lossy(&script);
+    Ok(DONE)
+}
+
+fn man(subcommand: Option<&str>, text: &mut String) -> Result<u8, Error> {
+    let mut command = Arguments::command();
+    command.build();
+    if let Some(name) = subcommand {
+        let unknown = || Error::new(Code::Usage, "man", format!("tl has no subcommand {name:?}"));
+        command = command.find_subcommand(name).ok_or_else(unknown)?.clone();
+    }
+    let mut page = Vec::new();
+    let written = clap_mangen::Man::new(command).render(&mut page);
+    written.map_err(|error| Error::new(Code::Write, "man", error.to_string()))?;
+    *text += &String::from_utf8_lossy(&page);
+    Ok(DONE)
 }
