@@ -16,6 +16,8 @@ pub enum Role {
     Input,
     /// A recorded output.
     Output,
+    /// A recorded node.
+    Node,
 }
 
 impl Role {
@@ -23,6 +25,7 @@ impl Role {
         match self {
             Role::Input => "input",
             Role::Output => "output",
+            Role::Node => "node",
         }
     }
 }
@@ -43,8 +46,32 @@ pub fn read_inputs(model: &Model, given: &[String], reshape: bool) -> Result<Vec
     }
 }
 
+/// The recorded nodes that the files `given` are, by id in decimal; any but sources and outputs, and as many cases as there are files for the node that has most.
+pub fn read_nodes(model: &Model, given: &[String], reshape: bool) -> Result<Vec<Named<u32>>, Error> {
+    let wanted: Vec<_> = recordable(model).map(|id| (id.to_string(), model.graph.nodes()[id].shape.clone())).collect();
+    gather(Role::Node, &wanted, given, reshape)
+}
+
+/// The nodes that a trace may record beside the outputs.
+pub fn recordable(model: &Model) -> impl Iterator<Item = usize> {
+    let (nodes, outputs) = (model.graph.nodes(), model.graph.outputs());
+    (0..nodes.len()).filter(move |id| !nodes[*id].op.is_source() && !outputs.values().any(|output| output == id))
+}
+
 /// The cases that the files `given` are, for the tensors `wanted`; none when nothing is given.
 pub fn read(role: Role, wanted: &[(String, Shape)], given: &[String], reshape: bool) -> Result<Vec<Named<u32>>, Error> {
+    let cases = gather(role, wanted, given, reshape)?;
+    for (i, case) in cases.iter().enumerate() {
+        if let Some((name, shape)) = wanted.iter().find(|(name, _)| !case.contains_key(name)) {
+            let message = format!("case {i} has no {} {name:?} of shape {shape}", role.word());
+            return Err(Error::new(Code::InputMissing, format!("--{}", role.word()), message));
+        }
+    }
+    Ok(cases)
+}
+
+/// The cases that the files `given` are, complete or not.
+fn gather(role: Role, wanted: &[(String, Shape)], given: &[String], reshape: bool) -> Result<Vec<Named<u32>>, Error> {
     let mut cases: Vec<Named<u32>> = Vec::new();
     for text in given {
         for (name, tensor) in tensors(role, wanted, text)? {
@@ -61,12 +88,6 @@ pub fn read(role: Role, wanted: &[(String, Shape)], given: &[String], reshape: b
                 cases.push(Named::new());
             }
             cases[case].insert(name, tensor);
-        }
-    }
-    for (i, case) in cases.iter().enumerate() {
-        if let Some((name, shape)) = wanted.iter().find(|(name, _)| !case.contains_key(name)) {
-            let message = format!("case {i} has no {} {name:?} of shape {shape}", role.word());
-            return Err(Error::new(Code::InputMissing, format!("--{}", role.word()), message));
         }
     }
     Ok(cases)

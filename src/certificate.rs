@@ -19,13 +19,15 @@ use tl_kernel::ir::evaluate::Named;
 /// What is claimed.
 #[derive(Clone, Debug)]
 pub enum Statement {
-    /// Within `slack·(abs + rel·max(|y|, |s|))` of the exact real values.
+    /// Within `slack·(abs + rel·max(|y|, |s|) + ulps·ulp(y))` of the exact real values.
     Forward {
         /// Absolute part, an exact number as it is to be written.
         abs: String,
         /// Part relative to the greater magnitude.
         rel: String,
-        /// Factor on both.
+        /// Units in the last place of the recorded value.
+        ulps: String,
+        /// Factor on all of them.
         slack: String,
     },
     /// Bit for bit the result of this execution.
@@ -148,10 +150,8 @@ impl Certificate<'_> {
 impl Statement {
     fn encode(&self, nodes: Option<Json>, outputs: Json) -> Json {
         let (kind, mut entries) = match self {
-            Statement::Forward { abs, rel, slack } => {
-                let tolerance =
-                    [("abs", abs), ("rel", rel), ("slack", slack)].map(|(key, text)| (key, Json::string(text)));
-                ("forward", vec![("tolerance", Json::object(tolerance))])
+            Statement::Forward { abs, rel, ulps, slack } => {
+                ("forward", vec![("tolerance", tolerance(abs, rel, ulps, slack))])
             }
             Statement::Exec(execution) => ("exec", vec![("execution", execution.encode())]),
             Statement::Trace { tolerance, operations, .. } => {
@@ -170,6 +170,13 @@ impl Statement {
         entries.push(("outputs", outputs));
         Json::object(entries)
     }
+}
+
+/// A tolerance as certificates write it; without `ulps` where there are none.
+pub fn tolerance(abs: &str, rel: &str, ulps: &str, slack: &str) -> Json {
+    let parts = [("abs", abs), ("rel", rel), ("ulps", ulps), ("slack", slack)];
+    let parts = parts.into_iter().filter(|&part| part != ("ulps", "0"));
+    Json::object(parts.map(|(key, text)| (key, Json::string(text))))
 }
 
 /// The digest of a shared file with these bytes, which is staged where it is not there yet.

@@ -62,6 +62,10 @@ codes! {
         "Beside every certificate NAME.json stands NAME.expect: run, exit, code, stdout, stderr. `BLESS=1 tl corpus` writes it.";
     Read = "TL0512", "a file cannot be read",
         "Check the path and its permissions.";
+    Recording = "TL0521", "a recording does not fit the model, or itself",
+        "A trace has tensors by the names of the ONNX file (or by node id), one value a node, and the outputs that `--output` does not give.";
+    Recorder = "TL0522", "what a runtime computes cannot be recorded",
+        "`tl bisect` runs a Python helper: `pip install -r src/diff/record/requirements.txt`, and name that interpreter with `--python` or `TL_PYTHON`.";
 }
 
 /// Why a command stopped.

@@ -4,11 +4,13 @@
 //!
 //! The rooms: [`hardware`] the binary32 reading on the processor's floats · [`model`] models from ONNX and from graph files · [`cases`] tensors for inputs and
 //! outputs · [`files`] what is written, all or nothing · [`certificate`] certificates as text · [`schema`] their JSON Schema ·
-//! [`generate`] seeded reference models · [`commands`] the command line.
+//! [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`commands`] the command line.
 
+pub mod bugs;
 pub mod cases;
 pub mod certificate;
 pub mod commands;
+pub mod diff;
 pub mod error;
 pub mod files;
 pub mod generate;

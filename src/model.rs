@@ -5,6 +5,7 @@
 
 use crate::error::{Code, Error};
 use crate::files::{Staged, folder_of, pretty, safetensors};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tl_import::ImportOptions;
@@ -28,10 +29,12 @@ pub struct Model {
     pub parameters: Named<u32>,
     /// Inputs of the file that no output depends on; what is given for them is not read.
     pub unused_inputs: Vec<String>,
+    /// The named values of an ONNX file that are values of nodes, with the ids; none for a graph file.
+    pub values: BTreeMap<String, usize>,
 }
 
 /// What the engine runs is bounded by the machine, not by the checker's defaults.
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits { work: u64::MAX, elements: usize::MAX, json_bytes: usize::MAX, ..Limits::default() }
 }
 
@@ -60,7 +63,7 @@ impl Model {
         if let Some(name) = parameters.keys().find(|&name| !graph.constants().any(|(constant, _)| constant == name)) {
             return Err(fault(name, "the graph does not use it".into()));
         }
-        Ok(Model { path: path.into(), graph, parameters, unused_inputs: Vec::new() })
+        Ok(Model { path: path.into(), graph, parameters, unused_inputs: Vec::new(), values: BTreeMap::new() })
     }
 
     /// The model in a `.onnx`, `.onnx.gz` or graph file.
@@ -68,7 +71,7 @@ impl Model {
         if is_onnx(path) {
             let imported = tl_import::import_onnx(path, options)?;
             let model = Model::new(path, imported.graph, imported.parameters)?;
-            return Ok(Model { unused_inputs: imported.unused_inputs, ..model });
+            return Ok(Model { unused_inputs: imported.unused_inputs, values: imported.values, ..model });
         }
         let bytes = fs::read(path)
             .map_err(|error| Error::new(Code::Read, path.display(), format!("it cannot be read: {error}")))?;

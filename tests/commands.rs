@@ -202,6 +202,103 @@ fn a_tolerance_that_is_not_given_is_found_and_stated() {
     assert!(folder.read("cert.json").contains(r#""abs":"4.8e-7""#), "{}", folder.read("cert.json"));
 }
 
+const LEFT: &str = r#"--schedule {"order":{"kind":"sequential"},"fma":false,"start":"first_term","bias":"last"}"#;
+const GAP: &str = r#"{"kind":"element","output":"y","index":[0,0],"beyond":{"abs":"1/2","rel":"0"}}"#;
+
+/// `absorb_trigger` at x = 1/2, where node 7 is 1, and 0 when it is summed from the left; `t.npy` is that 0 and `y.npy` what follows from it.
+fn absorbing() -> Folder {
+    let folder = Folder::new();
+    assert_eq!(folder.tl("generate absorb_trigger -o @").exit, 0);
+    folder.write("t.npy", npy("1, 1", &[0.0]));
+    folder.write("y.npy", npy("1, 2", &[0.0, 1.0]));
+    folder
+}
+
+#[test]
+fn divergences_and_traces_are_certified_from_own_and_recorded_values() {
+    let folder = absorbing();
+    folder.write("gap.json", GAP);
+    let gap_file = format!("--gap {}", folder.path("gap.json").display());
+    let recorded = "--claim trace --nodes 7=@t.npy --output @y.npy";
+    let cases = [
+        (
+            format!("--claim divergence --gap {GAP} {LEFT}"),
+            0,
+            "y[0, 0] y is not finite or |y - s| > 1*(0.5 + 0*max(|y|, |s|))",
+        ),
+        (format!("--claim divergence --gap {GAP} {LEFT} --output @y.npy"), 0, "bit for bit"),
+        (format!("--claim divergence --gap {GAP}"), 1, "error[TL0261]"), // the engine's own order cancels first
+        ("--claim trace".into(), 0, "at each of 5 recorded nodes in all"),
+        ("--claim trace --ulps 0".into(), 0, "1*(0 + 0*max(|y|, |s|))"),
+        (recorded.into(), 0, "elementary functions within 4 ulps"),
+        (format!("{recorded} --rounding 1/2 --library 0"), 0, "0.5*(what rounding to nearest can explain"),
+        (format!("{recorded} --abs 1"), 0, "at each of 2 recorded nodes in all"),
+        (format!("{recorded} --ulps 4"), 1, "node 7 (linear)"),
+        ("--ulps 1/2".into(), 0, "1*(0 + 0*max(|y|, |s|) + 0.5*ulp(y))"),
+    ];
+    for (options, exit, expected) in cases {
+        let input = "certify @absorb_trigger.json --input @absorb_trigger.input.npz";
+        let ran = folder.tl(&format!("{input} {options} -o @cert.json"));
+        assert_eq!(ran.exit, exit, "{options}: {ran:?}");
+        assert!(ran.out.contains(expected) || ran.err.contains(expected), "{options}: {ran:?}");
+    }
+    // The folder stands in the place of the sign of a file, so that one is put in by hand.
+    let words = format!(
+        "certify @absorb_trigger.json --input @absorb_trigger.input.npz --claim divergence {LEFT} -o @cert.json"
+    );
+    let here = format!("{}/", folder.0.path().display());
+    let words = words
+        .split(' ')
+        .map(|word| word.replace('@', &here))
+        .chain(gap_file.split(' ').map(|word| word.replace(&here, &format!("@{here}"))));
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let exit = tl::commands::run(["tl".to_string()].into_iter().chain(words).map(Into::into), &mut out, &mut err);
+    assert_eq!(exit, 0, "{}", String::from_utf8_lossy(&err));
+}
+
+#[test]
+fn options_of_claims_that_do_not_go_together_are_refused() {
+    let folder = absorbing();
+    folder.write("wide.npy", npy("1, 3", &[0.0; 3]));
+    let certify = "certify @absorb_trigger.json --input @absorb_trigger.input.npz";
+    let trace = "--claim trace --output @y.npy";
+    let cases = [
+        ("--claim divergence".to_string(), "TL0501", "--gap says in what the two part ways"),
+        (format!("--claim divergence --gap {GAP} --abs 1"), "TL0501", "its tolerance stands in the gap"),
+        (format!("--gap {GAP}"), "TL0501", "only --claim divergence has a gap"),
+        ("--claim divergence --gap {".into(), "TL0501", "--gap"),
+        (r#"--claim divergence --gap {"kind":"argmin"}"#.into(), "TL0501", r#"no gap is of kind "argmin""#),
+        (r#"--claim divergence --gap {"kind":"argmax","output":"y"}"#.into(), "TL0501", "a required key is missing"),
+        ("--claim divergence --gap @missing.json".into(), "TL0501", "--gap"),
+        ("--claim exec --ulps 1".into(), "TL0501", "every bit is claimed"),
+        ("--claim exec --slack 2".into(), "TL0501", "every bit is claimed"),
+        ("--nodes 7=@t.npy".into(), "TL0501", "only --claim trace records nodes"),
+        ("--rounding 1".into(), "TL0501", "only --claim trace can allow"),
+        ("--library 1".into(), "TL0501", "only --claim trace can allow"),
+        (format!("{trace} --rounding 1 --abs 1"), "TL0501", "not both"),
+        (format!("{trace} --rounding=-1"), "TL0501", "-1 is negative"),
+        (format!("{trace} --ulps x"), "TL0501", "--ulps"),
+        (format!("{trace} {LEFT}"), "TL0501", "in their own order"),
+        (format!("{trace} --nodes @t.npy"), "TL0504", "nodes; say which"),
+        (format!("{trace} --nodes 11=@y.npy"), "TL0504", r#"the graph has no node "11""#),
+        (format!("{trace} --nodes 0=@t.npy"), "TL0504", r#"the graph has no node "0""#),
+        (format!("{trace} --nodes 7=@wide.npy"), "TL0505", r#"the node "7" has shape [1, 1]"#),
+        (
+            format!("{trace} --nodes 7=@t.npy --nodes 7=@t.npy"),
+            "TL0506",
+            "2 cases of recorded nodes, 1 of recorded outputs",
+        ),
+        ("--claim trace --nodes 7=@t.npy".into(), "TL0506", "1 cases of recorded nodes, 0 of recorded outputs"),
+    ];
+    let before = folder.names();
+    for (options, code, message) in cases {
+        let ran = folder.tl(&format!("{certify} {options} -o @cert.json"));
+        assert_eq!(ran.exit, 3, "{options}: {ran:?}");
+        assert!(ran.err.contains(&format!("error[{code}")) && ran.err.contains(message), "{options}: {ran:?}");
+        assert_eq!(folder.names(), before, "{options}");
+    }
+}
+
 #[test]
 fn a_false_claim_is_written_as_asked_and_rejected() {
     let folder = tiny();
@@ -354,4 +451,18 @@ fn every_code_is_explained() {
     }
     assert!(folder.tl("explain tl0231").out.starts_with("# TL0231: "), "the checker's codes, too");
     assert_eq!(folder.tl("explain TL9999").exit, 3);
+}
+
+#[test]
+fn completions_and_manual_pages_are_printed_on_request() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let ran = folder.tl(&format!("completions {shell}"));
+        assert!(ran.exit == 0 && ran.out.contains("certify"), "{shell}: {}", ran.err);
+    }
+    for (line, heading) in [("man", "tl"), ("man diff", "diff")] {
+        let ran = folder.tl(line);
+        assert!(ran.exit == 0 && ran.out.contains(".TH") && ran.out.contains(heading), "{line}: {}", ran.err);
+    }
+    assert_eq!(folder.tl("man nothing").exit, 3);
 }

@@ -164,16 +164,22 @@ class Corpus:
         page = [OPENING]
         sections = list(self.sections)
         for folder in EXIT:
-            rows = [other_row(path) for path in sorted((CERTS / folder).glob("*.json")) if path not in names]
+            others = [path for path in sorted((CERTS / folder).glob("*.json")) if path not in names]
             own = [(title, [own_row(case) for case in cases]) for f, title, cases in sections if f == folder]
             page.append(f"\n## `{folder}/`: {VERDICT[folder]}\n")
-            for title, lines in own + ([("Networks", rows)] if rows else []):
+            for title, is_bug in OTHERS:
+                rows = [other_row(path) for path in others if path.name.startswith("bug_") == is_bug]
+                own += [(title, rows)] if rows else []
+            for title, lines in own:
                 page += [
                     f"\n### {title}\n\n| file | {HEAD[folder]} |\n|---|{'---|' * HEAD[folder].count('|')}---|\n",
                     *lines,
                 ]
         return "".join(page)
 
+
+# Certificates that other programs write: `tl bugs run -o certs` (bug_NAME, docs/bugs.md) and `make.sh`.
+OTHERS = [("The bug zoo", True), ("Networks", False)]
 
 OPENING = """# Certificates, and what becomes of them
 
@@ -182,7 +188,8 @@ is run (from the folder of the file), its exit code, the code of its diagnostic,
 [`FORMAT.md`](FORMAT.md) is the specification.
 
 `python3 certs/make/small.py` writes the small ones and this page. Words of executions come from `certs/make/binary32.py`,
-which computes them from the specification with exact fractions and shares nothing with the checker.
+which computes them from the specification with exact fractions and shares nothing with the checker. The bug zoo comes from `tl bugs run -o certs`;
+[`docs/bugs.md`](../docs/bugs.md) tells what each entry is about.
 """
 VERDICT = {
     "accept": "true, and accepted",
@@ -204,8 +211,15 @@ def own_row(case):
 
 def other_row(path):
     about = json.loads(path.read_bytes()).get("about", "")
-    code = "" if path.parent.name == "accept" else "| "
+    code = "" if path.parent.name == "accept" else f"{code_of(path)} | "
     return f"| [{path.stem}]({path.parent.name}/{path.name}) | {code}{cell(about)} |\n"
+
+
+def code_of(path):
+    """The code in the expectation of a certificate, once there is one."""
+    expect = path.with_suffix(".expect")
+    lines = expect.read_text().splitlines() if expect.exists() else []
+    return next((line.removeprefix("code: ") for line in lines if line.startswith("code: ")), "")
 
 
 def write_expectation(case, path):

@@ -27,3 +27,4 @@ for model in mlp mnist_cnn attention conv_groups; do
     --about "$model in ONNX Runtime 1.31.1 (CPU, one thread); certs/make/README.md"
   certify "$model" "${model}_exec" --claim exec --about "$model in tl's float32 engine, every bit; certs/make/README.md"
 done
+"$tl" bugs run -o certs >/dev/null # the bug zoo, and the small networks of src/generate/gaps.rs

@@ -1,8 +1,10 @@
-//! What the fuzz targets share: the small limits under which everything runs, a generator of small well-formed graphs, and one of expressions.
+//! What the fuzz targets share: the small limits under which everything runs, a generator of small well-formed graphs, one of
+//! expressions, and a second evaluation over ℚ.
 
 pub mod exact;
 pub mod expression;
 pub mod generate;
+pub mod second;
 
 use tl_kernel::Limits;
 

@@ -1,8 +1,8 @@
 //! `tl certify`: a certificate about a model and recorded outputs, checked by the kernel when it is written.
 
-use super::{DONE, FAILED, ModelArguments, TROUBLE, UNDECIDED, parse_exact, parse_schedule};
+use super::{DONE, FAILED, ModelArguments, TROUBLE, UNDECIDED, parse_exact, parse_json, parse_schedule};
 use crate::cases::{self, Role};
-use crate::certificate::{Certificate, Statement};
+use crate::certificate::{Certificate, Statement, tolerance};
 use crate::error::{Code, Error};
 use crate::files::Staged;
 use crate::hardware::{Hardware32, default_schedule};
@@ -11,12 +11,13 @@ use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Instant;
 use tl_check::{Judged, Settings, judge};
+use tl_kernel::cert::json::Json;
 use tl_kernel::claim::Execution;
 use tl_kernel::context::binary32::Schedule;
 use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, EvalError};
 use tl_kernel::ir::evaluate;
-use tl_kernel::ir::evaluate::Named;
+use tl_kernel::ir::evaluate::{Cut, Named};
 use tl_kernel::number::Dyadic;
 use tl_kernel::number::decimal::decimal;
 use tl_kernel::{Limits, Verdict};
@@ -39,11 +40,12 @@ pub(super) struct Certify {
     #[arg(long)]
     reshape: bool,
 
-    /// What is claimed: forward (within a tolerance of the exact reals) or exec (bit for bit a binary32 execution)
+    /// What is claimed: forward (within a tolerance of the exact reals), exec (bit for bit a binary32 execution), trace (every recorded node within what is allowed
+    /// of its own operation at the recorded values), or divergence (an execution and the reals part ways)
     #[arg(long, value_enum, default_value_t = Kind::Forward)]
     claim: Kind,
 
-    /// Absolute tolerance, an exact number; default: the smallest of two digits that holds
+    /// Absolute tolerance, an exact number; default: the smallest of two digits that holds (forward)
     #[arg(long, value_name = "E")]
     abs: Option<String>,
 
@@ -51,13 +53,33 @@ pub(super) struct Certify {
     #[arg(long, value_name = "E")]
     rel: Option<String>,
 
-    /// Factor on both tolerances
-    #[arg(long, value_name = "E", default_value = "1")]
-    slack: String,
+    /// Tolerance in units in the last place of the recorded value
+    #[arg(long, value_name = "E")]
+    ulps: Option<String>,
 
-    /// The order of sums for exec, as in certificates: JSON, or @FILE; default: the engine's own
+    /// Factor on the tolerances; default: 1
+    #[arg(long, value_name = "E")]
+    slack: Option<String>,
+
+    /// The order of sums for exec and divergence, as in certificates: JSON, or @FILE; default: the engine's own
     #[arg(long, value_name = "JSON")]
     schedule: Option<String>,
+
+    /// In what the execution and the reals part ways, as in certificates (FORMAT.md, 5.4): JSON, or @FILE
+    #[arg(long, value_name = "JSON")]
+    gap: Option<String>,
+
+    /// Recorded nodes for trace, by id; default: what the engine computes at every node, where no output is given either
+    #[arg(long, value_name = "[ID=]FILE")]
+    nodes: Vec<String>,
+
+    /// Allow at each node of a trace this factor times what rounding in any order can explain; default, without a tolerance: 1
+    #[arg(long, value_name = "FACTOR")]
+    rounding: Option<String>,
+
+    /// With --rounding: units in the last place within which elementary functions are; default: 4
+    #[arg(long, value_name = "K")]
+    library: Option<u16>,
 
     /// Largest number of elements of a tensor that stands in the certificate itself
     #[arg(long, value_name = "N", default_value_t = 4096)]
@@ -84,6 +106,8 @@ pub(super) struct Certify {
 enum Kind {
     Forward,
     Exec,
+    Trace,
+    Divergence,
 }
 
 impl Certify {
@@ -94,17 +118,36 @@ impl Certify {
         let inputs = cases::read_inputs(&model, &self.inputs, self.reshape)?;
         let schedule = self.schedule.as_deref().map_or(Ok(default_schedule()), parse_schedule)?;
         let mut outputs = cases::read(Role::Output, &model.outputs(), &self.outputs, self.reshape)?;
-        if outputs.is_empty() {
-            let results = inputs.iter().map(|case| executed(&model, case, &schedule));
-            outputs = results.collect::<Result<_, _>>()?;
+        let mut nodes = cases::read_nodes(&model, &self.nodes, self.reshape)?;
+        let own = outputs.is_empty();
+        if own {
+            let all = self.claim == Kind::Trace && nodes.is_empty();
+            let results = inputs.iter().map(|case| executed(&model, case, &schedule, all));
+            let results = results.collect::<Result<Vec<_>, _>>()?;
+            let (of_outputs, of_nodes): (Vec<_>, Vec<_>) = results.into_iter().unzip();
+            outputs = of_outputs;
+            nodes = if all { of_nodes } else { nodes };
         }
         if inputs.len() != outputs.len() {
             let message = format!("{} cases of inputs, {} of outputs", inputs.len(), outputs.len());
             return Err(Error::new(Code::Cases, "--output", message));
         }
+        if nodes.len() > inputs.len() || (own && !self.nodes.is_empty()) {
+            let given = if own { 0 } else { outputs.len() };
+            let message = format!("{} cases of recorded nodes, {given} of recorded outputs", nodes.len());
+            return Err(Error::new(Code::Cases, "--nodes", message));
+        }
         let statement = match self.claim {
             Kind::Exec => Statement::Exec(Execution { schedule, ..Execution::default() }),
             Kind::Forward => self.forward(&model, &inputs, &outputs, notes)?,
+            Kind::Trace => {
+                nodes.resize(inputs.len(), Named::new());
+                Statement::Trace { tolerance: self.allowance(notes)?, operations: Vec::new(), nodes }
+            }
+            Kind::Divergence => {
+                let execution = Execution { schedule, ..Execution::default() };
+                Statement::Divergence { gap: self.gap(&execution)?, execution }
+            }
         };
         let certificate = Certificate {
             model: &model,
@@ -123,17 +166,92 @@ impl Certify {
     }
 
     fn check_options(&self) -> Result<(), Error> {
-        let refuse = |option, message: &str| Err(Error::new(Code::Usage, option, message));
-        if self.claim == Kind::Exec && (self.abs.is_some() || self.rel.is_some()) {
-            return refuse("--claim exec", "every bit is claimed, there is no tolerance");
+        use Kind::{Divergence, Exec, Forward, Trace};
+        let Certify { abs, rel, ulps, slack, claim, .. } = self;
+        let tolerance = [abs, rel, ulps, slack].into_iter().any(Option::is_some);
+        let recorded = !self.outputs.is_empty();
+        let rounding = self.rounding.is_some() || self.library.is_some();
+        let refusals = [
+            (*claim == Exec && tolerance, "--claim exec", "every bit is claimed, there is no tolerance"),
+            (*claim == Divergence && tolerance, "--claim divergence", "its tolerance stands in the gap, as \"beyond\""),
+            (*claim == Divergence && self.gap.is_none(), "--claim divergence", "--gap says in what the two part ways"),
+            (*claim != Divergence && self.gap.is_some(), "--gap", "only --claim divergence has a gap"),
+            (*claim != Trace && !self.nodes.is_empty(), "--nodes", "only --claim trace records nodes"),
+            (*claim != Trace && rounding, "--rounding", "only --claim trace can allow what rounding explains"),
+            (rounding && tolerance, "--rounding", "a trace allows a tolerance or what rounding explains, not both"),
+            (
+                matches!(claim, Forward | Trace) && self.schedule.is_some() && recorded,
+                "--schedule",
+                "recorded outputs were computed already, in their own order",
+            ),
+            (
+                self.certificate.extension().is_none_or(|e| e != "json"),
+                "--certificate",
+                "the name of a certificate ends in .json",
+            ),
+        ];
+        match refusals.into_iter().find(|(refused, ..)| *refused) {
+            Some((_, option, message)) => Err(Error::new(Code::Usage, option, message)),
+            None => Ok(()),
         }
-        if self.claim == Kind::Forward && self.schedule.is_some() && !self.outputs.is_empty() {
-            return refuse("--schedule", "recorded outputs were computed already, in their own order");
+    }
+
+    /// The parts of the tolerance that are given, each an exact number that is not negative.
+    fn check_tolerance(&self) -> Result<(), Error> {
+        let parts = [("--abs", &self.abs), ("--rel", &self.rel), ("--ulps", &self.ulps), ("--slack", &self.slack)];
+        parts
+            .into_iter()
+            .try_for_each(|(option, text)| text.as_deref().map_or(Ok(()), |text| parse_exact(option, text).map(drop)))
+    }
+
+    /// What a trace allows at each node.
+    fn allowance(&self, notes: &mut String) -> Result<Json, Error> {
+        self.check_tolerance()?;
+        let or = |text: &Option<String>, default: &str| text.clone().unwrap_or(default.into());
+        if self.abs.is_some() || self.rel.is_some() || self.ulps.is_some() || self.slack.is_some() {
+            return Ok(tolerance(
+                &or(&self.abs, "0"),
+                &or(&self.rel, "0"),
+                &or(&self.ulps, "0"),
+                &or(&self.slack, "1"),
+            ));
         }
-        if self.certificate.extension().is_none_or(|e| e != "json") {
-            return refuse("--certificate", "the name of a certificate ends in .json");
+        let (factor, library) = (or(&self.rounding, "1"), self.library.unwrap_or(4));
+        parse_exact("--rounding", &factor)?;
+        if self.rounding.is_none() {
+            *notes += &format!(
+                "note: no tolerance is given; allowed is what rounding can explain, elementary functions within {library} ulps\n"
+            );
         }
-        Ok(())
+        let rounding = [("factor", Json::string(factor)), ("library", Json::Integer(library.into()))];
+        Ok(Json::object([("rounding", Json::object(rounding))]))
+    }
+
+    /// The gap as it is given, where the kernel can read it.
+    fn gap(&self, execution: &Execution) -> Result<Json, Error> {
+        let gap = parse_json("--gap", self.gap.as_deref().unwrap_or_default())?;
+        let claim = [
+            ("kind", Json::string("divergence")),
+            ("execution", execution.encode()),
+            ("gap", gap.clone()),
+            ("outputs", Json::Array(Vec::new())),
+        ];
+        let graph = [("nodes", Json::Array(Vec::new())), ("outputs", Json::Object(Vec::new()))];
+        let model = [("graph", Json::object(graph)), ("parameters", Json::Object(Vec::new()))];
+        let certificate = Json::object([
+            ("format", Json::string(tl_kernel::cert::FORMAT)),
+            ("claim", Json::object(claim)),
+            ("model", Json::object(model)),
+            ("inputs", Json::Array(Vec::new())),
+        ]);
+        match tl_kernel::decode(certificate.to_string().as_bytes(), &Limits::default()) {
+            Err(finding) if finding.pointer.starts_with("/claim/gap") => {
+                let place = finding.pointer.trim_start_matches("/claim/gap");
+                let message = format!("{}: {}", finding.code.title(), finding.message);
+                Err(Error::new(Code::Usage, format!("--gap {place}").trim_end(), message))
+            }
+            _ => Ok(gap),
+        }
     }
 
     fn forward(
@@ -143,28 +261,23 @@ impl Certify {
         outputs: &[Named<u32>],
         notes: &mut String,
     ) -> Result<Statement, Error> {
-        for (option, text) in [("--abs", &self.abs), ("--rel", &self.rel), ("--slack", &Some(self.slack.clone()))] {
-            text.as_deref().map(|text| parse_exact(option, text)).transpose()?;
+        self.check_tolerance()?;
+        let or = |text: &Option<String>, default: &str| text.clone().unwrap_or(default.into());
+        let mut abs = or(&self.abs, "0");
+        if self.abs.is_none() && self.rel.is_none() && self.ulps.is_none() {
+            let worst = worst_error(model, inputs, outputs)?;
+            abs = decimal(&worst.to_rational(), 2, true);
+            *notes +=
+                &format!("note: no tolerance is given; the smallest absolute one of two digits that holds is {abs}\n");
         }
-        let (abs, rel, slack) = (self.abs.clone(), self.rel.clone(), self.slack.clone());
-        let (abs, rel) = match (abs, rel) {
-            (None, None) => {
-                let worst = worst_error(model, inputs, outputs)?;
-                let abs = decimal(&worst.to_rational(), 2, true);
-                *notes += &format!(
-                    "note: no tolerance is given; the smallest absolute one of two digits that holds is {abs}\n"
-                );
-                (abs, "0".into())
-            }
-            (abs, rel) => (abs.unwrap_or("0".into()), rel.unwrap_or("0".into())),
-        };
-        Ok(Statement::Forward { abs, rel, slack })
+        let (rel, ulps, slack) = (or(&self.rel, "0"), or(&self.ulps, "0"), or(&self.slack, "1"));
+        Ok(Statement::Forward { abs, rel, ulps, slack })
     }
 
     /// Runs the checker on what was written.
     fn check(&self, text: &mut String, notes: &mut String) -> u8 {
         let started = Instant::now();
-        let settings = Settings { limits: Limits::default(), model: None, jobs: threads() };
+        let settings = settings();
         let judged = judge(&self.certificate, &settings, settings.jobs);
         let path = self.certificate.display();
         let code = match &judged {
@@ -194,21 +307,36 @@ impl Certify {
     }
 }
 
+/// How the engine has certificates checked.
+pub(crate) fn settings() -> Settings {
+    Settings { limits: Limits::default(), model: None, jobs: threads() }
+}
+
 /// Threads for independent cases.
 pub(super) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
-/// What the engine computes, every NaN the canonical one, as `exec` certificates state it.
-fn executed(model: &Model, case: &Named<u32>, schedule: &Schedule) -> Result<Named<u32>, Error> {
+/// What the engine computes, every NaN the canonical one, as `exec` certificates state it: the outputs, and where `all` is set the other nodes by id.
+fn executed(
+    model: &Model,
+    case: &Named<u32>,
+    schedule: &Schedule,
+    all: bool,
+) -> Result<(Named<u32>, Named<u32>), Error> {
     const NAN: u32 = 0x7fc0_0000;
     let hardware = Hardware32::new(schedule.clone());
-    let outputs = real_inputs(&hardware, case).and_then(|inputs| {
-        evaluate(&model.graph, |_| &hardware, &model.parameters, &inputs)
-            .map_err(|located| Error::at_node(&model.path, &located))
-    })?;
+    let inputs = real_inputs(&hardware, case)?;
+    let nodes: Vec<usize> = if all { cases::recordable(model).collect() } else { Vec::new() };
+    let outputs = model.graph.outputs();
+    let cut = Cut::of(&model.graph, outputs.values().chain(&nodes).copied(), |_| false);
+    let values = cut.values(&model.graph, |_| &hardware, &model.parameters, &inputs, |_| None);
+    let values = values.map_err(|located| Error::at_node(&model.path, &located))?;
     let word = |x: &f32| Ok::<u32, Error>(if x.is_nan() { NAN } else { x.to_bits() });
-    outputs.into_iter().map(|(name, tensor)| Ok((name, tensor.try_map(word)?))).collect()
+    // The values of all targets are kept.
+    let named = |(name, id): (String, usize)| Ok((name, values[&id].try_map(word)?));
+    let outputs = outputs.iter().map(|(name, &id)| (name.clone(), id)).map(named).collect::<Result<_, Error>>()?;
+    Ok((outputs, nodes.iter().map(|&id| (id.to_string(), id)).map(named).collect::<Result<_, _>>()?))
 }
 
 fn real_inputs<C: Context>(context: &C, case: &Named<u32>) -> Result<Named<C::Value>, Error> {

@@ -1,17 +1,17 @@
-//! `tl generate`: a reference model with seeded parameters, and an input for it.
+//! `tl generate`: a reference model with seeded or written parameters, and an input for it.
 
 use super::DONE;
 use super::import::summary;
 use crate::error::Error;
 use crate::files::{Staged, make_folder, tensors};
-use crate::generate;
+use crate::generate::{self, gaps};
 use clap::Args;
 use std::path::PathBuf;
 
 /// The options.
 #[derive(Debug, Args)]
 pub(super) struct Generate {
-    /// The model: mlp, mnist_cnn, attention or conv_groups
+    /// The model: mlp, mnist_cnn, attention, conv_groups; absorb_const, absorb_trigger, zombori_step, mnist256x2_absorb (from the data in $TL_DATA)
     #[arg(value_name = "NAME")]
     name: String,
 
@@ -22,7 +22,16 @@ pub(super) struct Generate {
 
 impl Generate {
     pub(super) fn run(&self, text: &mut String) -> Result<u8, Error> {
-        let reference = generate::reference(&self.name)?;
+        let reference = if self.name == gaps::MNIST {
+            let data = generate::data_folder();
+            let Some(reference) = gaps::mnist(&data)? else {
+                *text += &gaps::skipped(gaps::MNIST, &data, &gaps::MNIST_FILES);
+                return Ok(DONE);
+            };
+            reference
+        } else {
+            generate::reference(&self.name)?
+        };
         make_folder(&self.output)?;
         let path = self.output.join(format!("{}.json", self.name));
         let mut staged = Staged::default();

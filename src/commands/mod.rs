@@ -2,20 +2,25 @@
 //!
 //! Exit codes are those of `tl-check`: 0 done (and ACCEPTED, as expected), 1 REJECTED or not as expected, 2 DECLINED, 3 usage, or a file or value that cannot be used.
 
+mod bisect;
+mod bugs;
 mod certify;
 mod corpus;
+mod diff;
 mod generate;
 mod import;
 mod run;
 
+pub(crate) use certify::settings;
+
 use crate::error::{Code, Error};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use tl_import::ImportOptions;
-use tl_kernel::cert::json::{Cursor, parse};
+use tl_kernel::cert::json::{Cursor, Json, parse};
 use tl_kernel::context::binary32::Schedule;
 use tl_kernel::ir::attributes::Attribute;
 use tl_kernel::number::Exact;
@@ -44,17 +49,33 @@ enum Command {
     /// Run a model under a reading: float32 on the processor, bit-exact binary32, exact rationals, real balls, or intervals
     Run(run::Run),
     /// Write a certificate about a model and its recorded outputs, and check it
-    Certify(certify::Certify),
+    Certify(Box<certify::Certify>),
+    /// Say whether what runtimes computed is the rounding of the exact values or something else, and where that begins
+    Diff(Box<diff::Diff>),
+    /// Run ONNX Runtime or PyTorch, record every value on the way, and name the first node at fault
+    Bisect(Box<bisect::Bisect>),
     /// Check every certificate of a corpus against what is expected of it
     Corpus(corpus::Corpus),
     /// Write a reference model with seeded parameters, and an input for it
     Generate(generate::Generate),
+    /// List the bug zoo with its numbers, or run entries of it: broken, fixed, and the certificates of the difference
+    Bugs(bugs::Bugs),
     /// Print the JSON Schema of certificates
     Schema,
     /// Print the page of a diagnostic code, such as TL0231
     Explain {
         /// The code, of tl, tl-check or the importer
         code: String,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of a subcommand where one is named
+    Man {
+        /// The subcommand
+        subcommand: Option<String>,
     },
 }
 
@@ -123,10 +144,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Import(import) => import.run(&mut text),
         Command::Run(run) => run.run(&mut text),
         Command::Certify(certify) => certify.run(&mut text, &mut notes),
+        Command::Diff(diff) => diff.run(&mut text, &mut notes),
+        Command::Bisect(bisect) => bisect.run(&mut text, &mut notes),
         Command::Corpus(corpus) => corpus.run(&mut text, &mut notes),
         Command::Generate(generate) => generate.run(&mut text),
+        Command::Bugs(bugs) => bugs.run(&mut text, &mut notes),
         Command::Schema => schema(&mut text),
         Command::Explain { code } => explain(code, &mut text),
+        Command::Completions { shell } => completions(*shell, &mut text),
+        Command::Man { subcommand } => man(subcommand.as_deref(), &mut text),
     };
     let code = result.unwrap_or_else(|error| {
         text.clear(); // half a table is no answer
@@ -155,15 +181,20 @@ fn explain(code: &str, text: &mut String) -> Result<u8, Error> {
     Ok(DONE)
 }
 
-/// The schedule in an option: JSON text, or `@FILE`.
-fn parse_schedule(text: &str) -> Result<Schedule, Error> {
-    let cannot = |message: String| Error::new(Code::Usage, "--schedule", message);
+/// The JSON value in an option: text, or `@FILE`.
+fn parse_json(option: &str, text: &str) -> Result<Json, Error> {
+    let cannot = |message: String| Error::new(Code::Usage, option, message);
     let json = match text.strip_prefix('@') {
         None => text.as_bytes().to_vec(),
         Some(file) => std::fs::read(file).map_err(|error| cannot(format!("{file} cannot be read: {error}")))?,
     };
-    let schedule = parse(&json).and_then(|json| Schedule::decode(Cursor::root(json)));
-    schedule.map_err(|finding| cannot(finding.to_string()))
+    parse(&json).map_err(|finding| cannot(finding.to_string()))
+}
+
+/// The schedule in an option.
+fn parse_schedule(text: &str) -> Result<Schedule, Error> {
+    let schedule = Schedule::decode(Cursor::root(parse_json("--schedule", text)?));
+    schedule.map_err(|finding| Error::new(Code::Usage, "--schedule", finding.to_string()))
 }
 
 /// The exact number in an option; a negative one is refused.
@@ -171,4 +202,25 @@ fn parse_exact(option: &str, text: &str) -> Result<Exact, Error> {
     let cannot = |message: String| Error::new(Code::Usage, option, message);
     let value = Exact::parse(text).map_err(cannot)?;
     if value.is_negative() { Err(cannot(format!("{value} is negative"))) } else { Ok(value) }
+}
+
+fn completions(shell: clap_complete::Shell, text: &mut String) -> Result<u8, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "tl", &mut script);
+    *text += &String::from_utf8_lossy(&script);
+    Ok(DONE)
+}
+
+fn man(subcommand: Option<&str>, text: &mut String) -> Result<u8, Error> {
+    let mut command = Arguments::command();
+    command.build();
+    if let Some(name) = subcommand {
+        let unknown = || Error::new(Code::Usage, "man", format!("tl has no subcommand {name:?}"));
+        command = command.find_subcommand(name).ok_or_else(unknown)?.clone();
+    }
+    let mut page = Vec::new();
+    let written = clap_mangen::Man::new(command).render(&mut page);
+    written.map_err(|error| Error::new(Code::Write, "man", error.to_string()))?;
+    *text += &String::from_utf8_lossy(&page);
+    Ok(DONE)
 }

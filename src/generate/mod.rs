@@ -13,12 +13,16 @@
 //! k is the greatest integer, 0 at least, with `3 · 4^k ≤ fan_in`: then 2^−k is √(6 / fan_in) rounded to a power of two (He et al. 2015). A bias has the
 //! k of its weight, an affine map after a normalisation k = 0. An input is `u · 2^−24`, in [0, 1), or `(u − 2^23) · 2^−23`, in [−1, 1).
 //! All are binary32 numbers exactly. Tensor 0 is the input; parameters are numbered from 1 in the order of the nodes.
+//!
+//! Beside them stand the networks of [`gaps`], whose parameters are written out.
 
+pub(crate) mod draft;
+pub mod gaps;
 mod models;
 
 use crate::error::{Code, Error};
 use crate::model::Model;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tl_kernel::ir::evaluate::Named;
 use tl_kernel::ir::{Shape, Tensor};
 
@@ -32,15 +36,27 @@ pub struct Reference {
 }
 
 /// The names of the reference models.
-pub const NAMES: &[&str] = &["mlp", "mnist_cnn", "attention", "conv_groups"];
+pub const NAMES: &[&str] =
+    &["mlp", "mnist_cnn", "attention", "conv_groups", "absorb_const", "absorb_trigger", "zombori_step"];
 
 /// The reference model of this name.
 pub fn reference(name: &str) -> Result<Reference, Error> {
-    let unknown =
-        || Error::new(Code::Usage, name, format!("no reference model has this name, but {}", NAMES.join(", ")));
-    let build = models::recipe(name).ok_or_else(unknown)?;
-    let (graph, parameters, inputs) = build.finish();
-    Ok(Reference { model: Model::new(Path::new(name), graph, parameters)?, inputs })
+    let unknown = || {
+        let message = format!("no reference model has this name, but {}, {}", NAMES.join(", "), gaps::MNIST);
+        Error::new(Code::Usage, name, message)
+    };
+    Reference::of(name, models::draft(name).ok_or_else(unknown)?)
+}
+
+impl Reference {
+    pub(crate) fn of(name: &str, draft: draft::Draft) -> Result<Self, Error> {
+        Ok(Reference { model: Model::new(Path::new(name), draft.graph, draft.parameters)?, inputs: draft.inputs })
+    }
+}
+
+/// The folder with the networks and properties that others published: `$TL_DATA`, or `../shared/data`.
+pub fn data_folder() -> PathBuf {
+    std::env::var_os("TL_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from)
 }
 
 /// What the elements of a tensor are drawn from.

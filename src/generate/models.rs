@@ -1,71 +1,51 @@
 //! The reference models: an MLP, the convolutional network for MNIST, an attention block, and a convolution with every convention away from its usual value.
 
-use super::{Range, range_for, tensor};
-use tl_kernel::ir::evaluate::Named;
-use tl_kernel::ir::{Graph, Node, Shape, Tensor};
+use super::draft::{Draft, shape};
+use super::{Range, gaps, range_for, tensor};
 use tl_kernel::number::Exact;
 use tl_kernel::spec::{
-    Op, add::Add, constant::Const, conv::Conv, flatten::Flatten, gelu, input::Input, layer_norm::LayerNorm,
-    linear::Linear, matmul::Matmul, max_pool::MaxPool, permute::Permute, relu::Relu, reshape::Reshape, scale::Scale,
-    softmax::Softmax,
+    Op, add::Add, conv::Conv, flatten::Flatten, gelu, layer_norm::LayerNorm, linear::Linear, matmul::Matmul,
+    max_pool::MaxPool, permute::Permute, relu::Relu, reshape::Reshape, scale::Scale, softmax::Softmax,
 };
 
 /// The model of this name, complete but for its check.
-pub(super) fn recipe(name: &str) -> Option<Recipe> {
-    let recipe = match name {
+pub(super) fn draft(name: &str) -> Option<Draft> {
+    let draft = match name {
         "mlp" => mlp(),
         "mnist_cnn" => mnist_cnn(),
         "attention" => attention(),
         "conv_groups" => conv_groups(),
+        "absorb_const" => gaps::absorb_const(),
+        "absorb_trigger" => gaps::absorb_trigger(),
+        "zombori_step" => gaps::zombori_step(),
         _ => return None,
     };
-    Some(recipe)
+    Some(draft)
 }
 
-/// A graph under construction.
-pub(super) struct Recipe {
+/// A graph under construction whose tensors are drawn from a seed.
+struct Recipe {
     seed: u64,
-    graph: Graph,
-    parameters: Named<u32>,
-    inputs: Named<u32>,
-}
-
-fn shape(dimensions: &[usize]) -> Shape {
-    Shape::new(dimensions.to_vec()).expect("the shapes of reference models are shapes")
+    draft: Draft,
 }
 
 impl Recipe {
     fn new(seed: u64) -> Self {
-        Recipe { seed, graph: Graph::default(), parameters: Named::new(), inputs: Named::new() }
-    }
-
-    pub(super) fn finish(self) -> (Graph, Named<u32>, Named<u32>) {
-        (self.graph, self.parameters, self.inputs)
-    }
-
-    fn push(&mut self, op: Op, parents: &[usize], shape: Shape) -> usize {
-        self.graph.nodes.push(Node { op, parents: parents.to_vec(), shape });
-        self.graph.nodes.len() - 1
+        Recipe { seed, draft: Draft::default() }
     }
 
     /// A node of the inferred shape.
     fn node(&mut self, op: Op, parents: &[usize]) -> usize {
-        let shapes: Vec<&Shape> = parents.iter().map(|&p| &self.graph.nodes[p].shape).collect();
-        let shape = op.shape(&shapes).expect("the operands of reference models fit");
-        self.push(op, parents, shape)
+        self.draft.op(op, parents)
     }
 
     fn input(&mut self, name: &str, dimensions: &[usize], range: Range) -> usize {
-        let shape = shape(dimensions);
-        self.inputs.insert(name.into(), tensor(self.seed, 0, &shape, range));
-        self.push(Op::Input(Input { name: name.into() }), &[], shape)
+        self.draft.input(name, tensor(self.seed, 0, &shape(dimensions), range))
     }
 
     fn parameter(&mut self, name: String, dimensions: &[usize], range: Range) -> usize {
-        let (shape, number) = (shape(dimensions), self.parameters.len() as u64 + 1);
-        let data: Tensor<u32> = tensor(self.seed, number, &shape, range);
-        self.parameters.insert(name.clone(), data);
-        self.push(Op::Const(Const { name }), &[], shape)
+        let number = self.draft.parameters.len() as u64 + 1;
+        self.draft.parameter(&name, tensor(self.seed, number, &shape(dimensions), range))
     }
 
     /// Weight and bias of a layer whose weight has these dimensions, the first of them the outputs.
@@ -98,14 +78,13 @@ impl Recipe {
         self.node(Op::LayerNorm(LayerNorm { axis, epsilon }), &[x, weight, bias])
     }
 
-    fn output(mut self, name: &str, id: usize) -> Self {
-        self.graph.outputs.insert(name.into(), id);
-        self
+    fn output(self, name: &str, id: usize) -> Draft {
+        self.draft.output(name, id)
     }
 }
 
 /// 784-512-512-10 with ReLU: 669,706 parameters.
-fn mlp() -> Recipe {
+fn mlp() -> Draft {
     let mut r = Recipe::new(1);
     let mut x = r.input("x", &[1, 784], Range::Unit);
     x = r.linear("fc1", x, 784, 512);
@@ -121,7 +100,7 @@ fn same_3x3() -> Conv {
 }
 
 /// Two convolutions, a pooling and three dense layers over a 28×28 image: 3,489,130 parameters.
-fn mnist_cnn() -> Recipe {
+fn mnist_cnn() -> Draft {
     let mut r = Recipe::new(2);
     let mut x = r.input("x", &[1, 1, 28, 28], Range::Unit);
     x = r.conv("conv1", x, &[32, 1, 3, 3], same_3x3());
@@ -147,7 +126,7 @@ fn mnist_cnn() -> Recipe {
 }
 
 /// A transformer block, normalisation first: 8 positions of width 16, 2 heads, a feed-forward layer of 64 with the exact GELU.
-fn attention() -> Recipe {
+fn attention() -> Draft {
     const LENGTH: usize = 8;
     const WIDTH: usize = 16;
     const HEADS: usize = 2;
@@ -182,7 +161,7 @@ fn attention() -> Recipe {
 }
 
 /// Convolutions with groups, dilation, stride and asymmetric padding.
-fn conv_groups() -> Recipe {
+fn conv_groups() -> Draft {
     let mut r = Recipe::new(4);
     let x = r.input("x", &[2, 4, 9, 10], Range::Symmetric(0));
     let first =

@@ -1,7 +1,7 @@
 //! The graph under construction: nodes of the intermediate representation, and the constants that became parameters.
 //!
 //! Shapes are inferred by the kernel's own rules as each node is pushed. A constant becomes a parameter when a computed value first needs it,
-//! under the name that the model gives it; [`Builder::finish`] drops what no output needs and renumbers the rest.
+//! under the name that the model gives it; [`Builder::finish`] drops what no output needs and renumbers the rest, and says which node each value became.
 
 use crate::array::{Array, MAX_FOLDED};
 use crate::error::{ImportError, fault};
@@ -125,8 +125,20 @@ impl Builder {
         }
     }
 
-    /// The graph of what these outputs need, its parameters, and the names of the inputs that no output needs.
-    pub(crate) fn finish(self, outputs: BTreeMap<String, usize>) -> Finished {
+    /// The node whose value is exactly this one, if there is any so far.
+    pub(crate) fn stands_for(&self, value: &Value) -> Option<usize> {
+        match value {
+            Value::Node(id) => (!self.masks.contains_key(id)).then_some(*id),
+            Value::Constant(constant) => {
+                let id = self.constants.get(&*constant.name)?;
+                let tensor = constant.array.tensor().ok()?;
+                (self.parameters.get(&*constant.name) == Some(&tensor)).then_some(*id)
+            }
+        }
+    }
+
+    /// The graph of what these outputs need, its parameters, the names of the inputs that no output needs, and the nodes of the named `values` that are left.
+    pub(crate) fn finish(self, outputs: BTreeMap<String, usize>, values: BTreeMap<String, usize>) -> Finished {
         let mut needed: BTreeSet<usize> = outputs.values().copied().collect();
         for (id, node) in self.nodes.iter().enumerate().rev() {
             if needed.contains(&id) {
@@ -147,6 +159,7 @@ impl Builder {
             }
         }
         finished.graph.outputs = outputs.iter().map(|(name, id)| (name.clone(), moved(id))).collect();
+        finished.values = values.into_iter().filter_map(|(name, id)| Some((name, *place.get(&id)?))).collect();
         finished
     }
 }
@@ -157,4 +170,5 @@ pub(crate) struct Finished {
     pub(crate) graph: Graph,
     pub(crate) parameters: BTreeMap<String, Tensor<u32>>,
     pub(crate) unused_inputs: Vec<String>,
+    pub(crate) values: BTreeMap<String, usize>,
 }

@@ -70,6 +70,9 @@ pub struct Model {
     pub inputs: Vec<(String, Shape)>,
     /// The outputs in the order of the file.
     pub outputs: Vec<String>,
+    /// The named values of the file (inputs, constants, results of operators) that are the values of nodes: the id of the node. A value that was folded into
+    /// others, or that no output needs, has none; a node may have several names.
+    pub values: BTreeMap<String, usize>,
     /// Inputs of the file that no output needs.
     pub unused_inputs: Vec<String>,
     /// The version of the operator set `ai.onnx`.

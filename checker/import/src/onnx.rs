@@ -263,7 +263,9 @@ impl<'a> Walk<'a> {
             }
             names.push(name);
         }
-        let finished = self.builder.finish(outputs);
+        let node = |(name, value): (&&str, &Value)| Some((name.to_string(), self.builder.stands_for(value)?));
+        let values = self.values.iter().filter_map(node).collect();
+        let finished = self.builder.finish(outputs, values);
         let unbounded = Limits { nodes: usize::MAX, elements: usize::MAX, work: u64::MAX, ..Limits::default() };
         let checked = finished.graph.check("", &unbounded).map_err(|diagnostic| fault!(Graph, "{diagnostic}"))?;
         unused_inputs.extend(finished.unused_inputs);
@@ -274,6 +276,7 @@ impl<'a> Walk<'a> {
             unused_inputs,
             graph: checked.graph().clone(),
             parameters: finished.parameters,
+            values: finished.values,
             ..Model::default()
         })
     }

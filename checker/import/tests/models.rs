@@ -6,6 +6,10 @@ use common::data;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tl_import::{ImportOptions, import_onnx, read_property};
+use tl_kernel::context::binary32::schedule::{BiasPosition, Order, Schedule};
+use tl_kernel::context::binary32::{Binary32, Environment};
+use tl_kernel::ir::evaluate::{Cut, evaluate};
+use tl_kernel::ir::{Shape, Tensor};
 use tl_kernel::limits::Limits;
 
 /// The models that are refused, with the code.
@@ -105,4 +109,70 @@ fn every_property_of_the_collections_has_as_many_bounds_as_its_network_has_input
         }
         println!("{folder}: {number} properties");
     }
+}
+
+/// The file with every one of these values as a further output: a protobuf message that occurs again is merged into the first, so the graph (field 7) gets an output (12) of each name (1).
+fn with_outputs<'a>(bytes: &[u8], names: impl Iterator<Item = &'a str>) -> Vec<u8> {
+    fn message(field: u8, content: &[u8]) -> Vec<u8> {
+        let (mut head, mut length) = (vec![field << 3 | 2], content.len());
+        while length > 127 {
+            head.push(length as u8 | 128);
+            length >>= 7;
+        }
+        [&head[..], &[length as u8], content].concat()
+    }
+    let outputs: Vec<u8> = names.flat_map(|name| message(12, &message(1, name.as_bytes()))).collect();
+    [bytes, &message(7, &outputs)].concat()
+}
+
+#[test]
+fn every_named_value_is_the_value_of_its_node() {
+    let mut found = Vec::new();
+    for folder in ["small_models", "fp_gap"] {
+        match data(folder) {
+            Ok(path) => models(&path, &mut found),
+            Err(reason) => return println!("{reason}"),
+        }
+    }
+    const LARGEST: u64 = 3_000_000;
+    let (mut looked_into, mut named, mut inner) = (0, 0, 0);
+    for path in found {
+        let Ok(bytes) = std::fs::read(&path) else { continue };
+        if bytes.starts_with(&[0x1f, 0x8b]) {
+            continue; // nothing can be appended
+        }
+        let Ok(model) = import_onnx(&path, &ImportOptions::default()) else { continue };
+        let graph = model.graph.clone().check("", &Limits::default()).unwrap();
+        if graph.work() > LARGEST {
+            continue;
+        }
+        assert!(
+            model.outputs.iter().all(|name| model.values.get(name) == graph.outputs().get(name)),
+            "{}",
+            path.display()
+        );
+        assert!(model.inputs.iter().all(|(name, _)| model.values.contains_key(name)), "{}", path.display());
+        let extra = model.values.keys().map(String::as_str).filter(|name| !model.outputs.iter().any(|o| o == name));
+        let all = with_outputs(&bytes, extra);
+        let all = tl_import::import_onnx_bytes(&all, path.parent(), &ImportOptions::default()).unwrap();
+        let checked = all.graph.clone().check("", &Limits::default()).unwrap();
+        // The values in binary32, with an input that is nowhere regular.
+        let context =
+            Binary32::new(Environment::default(), Schedule::new(Order::Sequential, false, BiasPosition::Last));
+        let word = |i: usize| ((i * 7919 % 1000) as f32 / 500.0 - 1.0).to_bits();
+        let input = |(name, shape): &(String, Shape)| {
+            (name.clone(), Tensor::new(shape.clone(), (0..shape.elements()).map(word).collect()).unwrap())
+        };
+        let inputs: BTreeMap<String, Tensor<u32>> = model.inputs.iter().map(input).collect();
+        let outputs = evaluate(&checked, |_| &context, &all.parameters, &inputs).unwrap();
+        let cut = Cut::of(&graph, model.values.values().copied(), |_| false);
+        let nodes = cut.values(&graph, |_| &context, &model.parameters, &inputs, |_| None).unwrap();
+        for (name, id) in &model.values {
+            assert_eq!(outputs.get(name), nodes.get(id), "{} {name:?} node {id}", path.display());
+            inner += usize::from(!graph.nodes()[*id].op.is_source());
+        }
+        (looked_into, named) = (looked_into + 1, named + model.values.len());
+    }
+    println!("{looked_into} models, {named} named values, {inner} of them computed");
+    assert!(looked_into > 0 && inner > looked_into);
 }

@@ -42,6 +42,15 @@ impl<'a> Attributes<'a> {
     pub(super) fn integers(&self, name: &str) -> Result<Vec<usize>> {
         if let Json::Array(items) = self.plain(name)? { items.iter().map(integer).collect() } else { malformed(name) }
     }
+
+    pub(super) fn signed(&self, name: &str) -> Result<Vec<i64>> {
+        let Json::Array(items) = self.plain(name)? else { return malformed(name) };
+        let number = |item: &Json| match item {
+            Json::Number(text) => text.parse().map_err(|_| Trouble::Malformed("an integer".into())),
+            _ => malformed("an integer"),
+        };
+        items.iter().map(number).collect()
+    }
 }
 
 fn integer(json: &Json) -> Result<usize> {

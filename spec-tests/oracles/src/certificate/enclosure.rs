@@ -3,7 +3,7 @@
 use super::evaluation::{Function, Reading, Trouble};
 use rug::float::Round;
 use rug::ops::{AddAssignRound, DivAssignRound, MulAssignRound, PowAssignRound, SubAssignRound};
-use rug::{Float, Rational};
+use rug::{Float, Integer, Rational};
 use std::cmp::Ordering;
 
 const PRECISION: u32 = 448;
@@ -23,9 +23,16 @@ pub struct Enclosure {
 }
 
 impl Enclosure {
-    /// Both ends exactly; `None` where one is not finite.
+    /// Both ends, exactly but that one nearer to zero than 2^−16384 is moved outward; `None` where one is not finite.
     pub fn ends(&self) -> Option<(Rational, Rational)> {
-        Some((self.lo.to_rational()?, self.hi.to_rational()?))
+        let least = || Rational::from((1, Integer::from(1) << 16384u32));
+        let tiny = |x: &Float| x.get_exp().is_some_and(|exponent| exponent < -16384);
+        let end = |x: &Float, outward: bool| match (tiny(x), outward) {
+            (false, _) => x.to_rational(),
+            (true, true) => Some(if x.is_sign_negative() { -least() } else { least() }),
+            (true, false) => Some(Rational::new()),
+        };
+        Some((end(&self.lo, self.lo.is_sign_negative())?, end(&self.hi, self.hi.is_sign_positive())?))
     }
 
     /// With room for a result.

@@ -3,7 +3,7 @@
 use super::attributes::Attributes;
 use super::document::{Attribute, Document, Node, Tensor, Tensors};
 use super::json::Json;
-use super::positions::{lines, positions, steps, stretched, windows};
+use super::positions::{gathered, lines, positions, sliced, steps, stretched, windows, within_padding};
 use rug::Rational;
 use std::collections::BTreeMap;
 
@@ -499,6 +499,45 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
                 }
             }
             Ok(Array { shape: [*batch, *channels].into_iter().chain(out).collect(), data })
+        }
+        "avg_pool" => {
+            let names = ["kernel", "stride", "dilation", "pad_before", "pad_after", "ceil_mode"];
+            let names = [&names[..], &["count_include_pad", "divisor"]].concat();
+            let attributes = Attributes::exactly(node, &names)?;
+            let [x] = xs else { return malformed("not one parent") };
+            let [batch, channels, space @ ..] = &x.shape[..] else { return malformed("avg_pool_c1") };
+            let (kernel, divisor) = (attributes.integers("kernel")?, attributes.numbers("divisor")?);
+            require(divisor.len() <= 1 && divisor.iter().all(|number| *number != 0), "avg_pool_c4")?;
+            let (out, windows) = windows(&attributes, space, &kernel, attributes.flag("ceil_mode")?)?;
+            let padded = within_padding(&attributes, space, &kernel, &out)?;
+            let count_padding = attributes.flag("count_include_pad")?;
+            let mut data = Vec::new();
+            for plane in x.data.chunks(space.iter().product()) {
+                for (window, padded) in windows.iter().zip(&padded) {
+                    let cells: Vec<_> = window.iter().flatten().map(|&place| &plane[place]).collect();
+                    if cells.is_empty() {
+                        return Err(Trouble::False("a window that sees nothing".into()));
+                    }
+                    let count = integral(if count_padding { *padded } else { cells.len() });
+                    let divisor = divisor.first().map_or(count, |divisor| r.constant(divisor));
+                    data.push(r.div(&r.sum(id, &cells)?, &divisor)?);
+                }
+            }
+            Ok(Array { shape: [*batch, *channels].into_iter().chain(out).collect(), data })
+        }
+        "slice" => {
+            let ([x], attributes) = (xs, Attributes::exactly(node, &["start", "end", "step"])?) else {
+                return malformed("not one parent");
+            };
+            let (from, shape) = sliced(&attributes, &x.shape)?;
+            Ok(moved(shape, from))
+        }
+        "gather" => {
+            let ([x], attributes) = (xs, Attributes::exactly(node, &["axis", "indices", "indices_shape"])?) else {
+                return malformed("not one parent");
+            };
+            let (from, shape) = gathered(&attributes, &x.shape)?;
+            Ok(moved(shape, from))
         }
         other => Err(Trouble::Unsupported(other.into())),
     }

@@ -148,9 +148,12 @@ fn both(x: Option<bool>, y: Option<bool>) -> Option<bool> {
     all([x, y].into_iter())
 }
 
+/// Ends of the enclosures of outputs, by name and position.
+type Values<'a> = &'a dyn Fn(&str, usize) -> Option<(Rational, Rational)>;
+
 impl Constraint {
     /// Whether it holds of every value of enclosures, or of none.
-    fn holds(&self, value: &dyn Fn(&str, usize) -> Option<(Rational, Rational)>) -> Option<bool> {
+    fn holds(&self, value: Values) -> Option<bool> {
         let (mut least, mut most) = (Rational::new(), Rational::new());
         for (place, coefficient) in &self.terms {
             let (lo, hi) = value(&place.output, place.flat)?;

@@ -40,6 +40,67 @@ pub(super) fn stretched(x: &[usize], shape: &[usize]) -> Result<Vec<usize>> {
     Ok(positions(shape, &vec![0; missing].into_iter().chain(own).collect::<Vec<_>>()))
 }
 
+/// Where the elements of a slice of `shape` come from, and its shape.
+pub(super) fn sliced(a: &Attributes<'_>, shape: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
+    let (start, end, step) = (a.integers("start")?, a.signed("end")?, a.signed("step")?);
+    require([start.len(), end.len(), step.len()] == [shape.len(); 3], "slice_c1")?;
+    let (all, mut kept, mut found) = (steps(shape), Vec::new(), vec![0]);
+    for axis in 0..shape.len() {
+        let (first, n) = (start[axis] as i64, shape[axis] as i64); // extents are below 2^31
+        require(step[axis] != 0, "slice_c2")?;
+        require(first >= 0 && first < n && (-1..=n).contains(&end[axis]), "slice_c3")?;
+        let ahead = |&at: &i64| if step[axis] > 0 { at < end[axis] } else { at > end[axis] };
+        let next = |&at: &i64| at.checked_add(step[axis]);
+        let along: Vec<usize> =
+            std::iter::successors(Some(first), next).take_while(ahead).map(|at| at as usize).collect();
+        require(!along.is_empty(), "slice_c3")?;
+        found = found
+            .iter()
+            .flat_map(|&base| along.iter().map(move |at| (base, *at)))
+            .map(|(base, at)| base + at * all[axis])
+            .collect();
+        kept.push(along.len());
+    }
+    Ok((found, kept))
+}
+
+/// Where the elements of a gather from `shape` come from, and its shape.
+pub(super) fn gathered(a: &Attributes<'_>, shape: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
+    let (axis, indices, of_indices) = (a.integer("axis")?, a.integers("indices")?, a.integers("indices_shape")?);
+    require(axis < shape.len(), "gather_c1")?;
+    require(of_indices.iter().product::<usize>() == indices.len(), "gather_c2")?;
+    require(indices.iter().all(|&index| index < shape[axis]), "gather_c3")?;
+    let inner: usize = shape[axis + 1..].iter().product();
+    let mut found = Vec::new();
+    for block in 0..shape[..axis].iter().product() {
+        for index in &indices {
+            let first = (block * shape[axis] + index) * inner;
+            found.extend(first..first + inner);
+        }
+    }
+    Ok((found, [&shape[..axis], &of_indices, &shape[axis + 1..]].concat()))
+}
+
+/// How many cells of each window lie within the input and its padding.
+pub(super) fn within_padding(
+    a: &Attributes<'_>,
+    space: &[usize],
+    kernel: &[usize],
+    out: &[usize],
+) -> Result<Vec<usize>> {
+    let lists = ["stride", "dilation", "pad_before", "pad_after"].map(|name| a.integers(name));
+    let [stride, dilation, before, after] = lists;
+    let (stride, dilation, before, after) = (stride?, dilation?, before?, after?);
+    let mut found = vec![1];
+    for axis in 0..space.len() {
+        let whole = before[axis] + space[axis] + after[axis];
+        let seen = |p: usize| (0..kernel[axis]).filter(|k| p * stride[axis] + k * dilation[axis] < whole).count();
+        let along: Vec<usize> = (0..out[axis]).map(seen).collect();
+        found = found.iter().flat_map(|&other| along.iter().map(move |n| other * n)).collect();
+    }
+    Ok(found)
+}
+
 /// The cells of one window in row-major order, `None` where it sees padding.
 pub(super) type Window = Vec<Option<usize>>;
 
