@@ -71,7 +71,7 @@ impl Allowance {
         match self {
             Allowance::Within(tolerance) => tolerance.in_words(),
             Allowance::Rounding { factor, library } => format!(
-                "{}*(what rounding to nearest can explain, in any order of summation, with or without fma, elementary functions within {library} ulps)",
+                "{}*(what rounding to nearest can explain where nothing overflows, in any order of summation, with or without fma, elementary functions within {library} ulps)",
                 factor.text()
             ),
         }
