@@ -1,5 +1,8 @@
 //! The command from outside: import, run and certify on models small enough to compute by hand, and everything that is refused.
 
+mod onnx;
+
+use onnx::{model, node, parameter};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,46 +68,14 @@ fn npy(shape: &str, values: &[f32]) -> Vec<u8> {
 
 /// `y = relu(x W + b)` in ONNX, x [1, 2], W = [[1, 2, 0.5], [−1, 0.25, 3]], b = [0.5, −8, 0].
 fn onnx() -> Vec<u8> {
-    fn varint(mut n: usize) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while n > 127 {
-            bytes.push(n as u8 | 128);
-            n >>= 7;
-        }
-        bytes.push(n as u8);
-        bytes
-    }
-    fn number(field: usize, n: usize) -> Vec<u8> {
-        [varint(field << 3), varint(n)].concat()
-    }
-    fn message(field: usize, content: impl AsRef<[u8]>) -> Vec<u8> {
-        [varint(field << 3 | 2), varint(content.as_ref().len()), content.as_ref().to_vec()].concat()
-    }
-    let value = |name: &str, dimensions: &[usize]| {
-        let dimensions = dimensions.iter().flat_map(|&d| message(1, number(1, d))).collect::<Vec<_>>();
-        let tensor = [number(1, 1), message(2, dimensions)].concat();
-        [message(1, name), message(2, message(1, tensor))].concat()
-    };
-    let tensor = |name: &str, dimensions: &[usize], values: &[f32]| {
-        let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let dimensions = dimensions.iter().flat_map(|&d| number(1, d)).collect::<Vec<_>>();
-        [dimensions, number(2, 1), message(8, name), message(9, data)].concat()
-    };
-    let node = |op: &str, inputs: &[&str], output: &str| {
-        let inputs = inputs.iter().flat_map(|input| message(1, input)).collect::<Vec<_>>();
-        [inputs, message(2, output), message(4, op)].concat()
-    };
-    let graph = [
-        message(1, node("MatMul", &["x", "W"], "m")),
-        message(1, node("Add", &["m", "b"], "s")),
-        message(1, node("Relu", &["s"], "y")),
-        message(2, "tiny"),
-        message(5, tensor("W", &[2, 3], &[1.0, 2.0, 0.5, -1.0, 0.25, 3.0])),
-        message(5, tensor("b", &[3], &[0.5, -8.0, 0.0])),
-        message(11, value("x", &[1, 2])),
-        message(12, value("y", &[1, 3])),
+    let parts = [
+        node("MatMul", &["x", "W"], "m", &[]),
+        node("Add", &["m", "b"], "s", &[]),
+        node("Relu", &["s"], "y", &[]),
+        parameter("W", &[2, 3], &[1.0, 2.0, 0.5, -1.0, 0.25, 3.0]),
+        parameter("b", &[3], &[0.5, -8.0, 0.0]),
     ];
-    [number(1, 8), message(7, graph.concat()), message(8, number(2, 17))].concat()
+    model(&parts, &[1, 2], &[1, 3], 8, 17)
 }
 
 /// The tiny model, imported, and x = [3, 1], for which y = [2.5, 0, 4.5].

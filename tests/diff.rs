@@ -1,5 +1,8 @@
 //! `tl diff` and `tl bisect` from outside: recordings that the engine makes in another order of summation, broken ones, bad ones, and one that ONNX Runtime and PyTorch make.
 
+mod onnx;
+
+use onnx::{message, model, node, number, parameter};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -282,48 +285,16 @@ fn a_recording_that_does_not_fit_is_refused_with_its_code() {
 
 /// An ONNX model in bytes: `h = x Wᵀ + b`, `g = Gelu(h)` (erf), `y = relu(g)`, with x [1, 4], W [3, 4].
 fn onnx() -> Vec<u8> {
-    fn varint(mut n: usize) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while n > 127 {
-            bytes.push(n as u8 | 128);
-            n >>= 7;
-        }
-        bytes.push(n as u8);
-        bytes
-    }
-    fn number(field: usize, n: usize) -> Vec<u8> {
-        [varint(field << 3), varint(n)].concat()
-    }
-    fn message(field: usize, content: impl AsRef<[u8]>) -> Vec<u8> {
-        [varint(field << 3 | 2), varint(content.as_ref().len()), content.as_ref().to_vec()].concat()
-    }
-    let value = |name: &str, dimensions: &[usize]| {
-        let dimensions = dimensions.iter().flat_map(|&d| message(1, number(1, d))).collect::<Vec<_>>();
-        let tensor = [number(1, 1), message(2, dimensions)].concat();
-        [message(1, name), message(2, message(1, tensor))].concat()
-    };
-    let tensor = |name: &str, dimensions: &[usize], values: &[f32]| {
-        let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let dimensions = dimensions.iter().flat_map(|&d| number(1, d)).collect::<Vec<_>>();
-        [dimensions, number(2, 1), message(8, name), message(9, data)].concat()
-    };
-    let node = |op: &str, inputs: &[&str], output: &str, attributes: Vec<u8>| {
-        let inputs = inputs.iter().flat_map(|input| message(1, input)).collect::<Vec<_>>();
-        [inputs, message(2, output), message(4, op), attributes].concat()
-    };
     let transposed = message(5, [message(1, "transB"), number(3, 1), number(20, 2)].concat());
     let weight: Vec<f32> = (0..12).map(|i| (i as f32 - 5.5) / 7.0).collect();
-    let graph = [
-        message(1, node("Gemm", &["x", "W", "b"], "/fc/h", transposed)),
-        message(1, node("Gelu", &["/fc/h"], "g", Vec::new())),
-        message(1, node("Relu", &["g"], "y", Vec::new())),
-        message(2, "small"),
-        message(5, tensor("W", &[3, 4], &weight)),
-        message(5, tensor("b", &[3], &[0.5, -0.25, 0.125])),
-        message(11, value("x", &[1, 4])),
-        message(12, value("y", &[1, 3])),
+    let parts = [
+        node("Gemm", &["x", "W", "b"], "/fc/h", &transposed),
+        node("Gelu", &["/fc/h"], "g", &[]),
+        node("Relu", &["g"], "y", &[]),
+        parameter("W", &[3, 4], &weight),
+        parameter("b", &[3], &[0.5, -0.25, 0.125]),
     ];
-    [number(1, 9), message(7, graph.concat()), message(8, number(2, 20))].concat()
+    model(&parts, &[1, 4], &[1, 3], 9, 20)
 }
 
 /// The ONNX model and its input.
