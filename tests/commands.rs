@@ -1,57 +1,12 @@
 //! The command from outside: import, run and certify on models small enough to compute by hand, and everything that is refused.
 
+mod folder;
 mod onnx;
 
+use folder::Folder;
 use onnx::{model, node, parameter};
-use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use tempfile::TempDir;
-
-/// A folder, and the command run with paths in it.
-struct Folder(TempDir);
-
-/// What a run left behind.
-#[derive(Debug)]
-struct Ran {
-    exit: u8,
-    out: String,
-    err: String,
-}
-
-impl Folder {
-    fn new() -> Self {
-        Folder(TempDir::new().expect("a temporary folder"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        fs::write(self.path(name), bytes).expect("the folder is writable");
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).expect("the file is there")
-    }
-
-    /// Everything in the folder, by name.
-    fn names(&self) -> BTreeSet<String> {
-        let entries = fs::read_dir(self.0.path()).expect("the folder is readable");
-        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
-    }
-
-    /// Runs `tl`; a word of the line that contains `@` has the folder in its place.
-    fn tl(&self, line: &str) -> Ran {
-        let here = format!("{}/", self.0.path().display());
-        let words = ["tl"].into_iter().chain(line.split(' ')).map(|word| word.replace('@', &here).into());
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let exit = tl::commands::run(words, &mut out, &mut err);
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the output is text").replace(&here, "@");
-        Ran { exit, out: text(out), err: text(err) }
-    }
-}
+use std::path::Path;
 
 fn npy_of(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': ({shape}), }}");

@@ -1,12 +1,12 @@
 //! `tl diff` and `tl bisect` from outside: recordings that the engine makes in another order of summation, broken ones, bad ones, and one that ONNX Runtime and PyTorch make.
 
+mod folder;
 mod onnx;
 
+use folder::Folder;
 use onnx::{message, model, node, number, parameter};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
-use tempfile::TempDir;
 use tl::files::tensors;
 use tl::generate::reference;
 use tl::{Hardware32, Model};
@@ -18,41 +18,9 @@ use tl_kernel::ir::{Shape, Tensor};
 use tl_kernel::number::Exact;
 use tl_kernel::spec::{self, Op};
 
-/// A folder, and the command run with paths in it.
-struct Folder(TempDir);
-
-/// What a run left behind.
-#[derive(Debug)]
-struct Ran {
-    exit: u8,
-    out: String,
-    err: String,
-}
-
-impl Folder {
-    fn new() -> Self {
-        Folder(TempDir::new().expect("a temporary folder"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Writes tensors in the format that the name asks for.
-    fn tensors(&self, name: &str, named: &Named<u32>) {
-        fs::write(self.path(name), tensors(&self.path(name), named).expect("a format"))
-            .expect("the folder is writable");
-    }
-
-    /// Runs `tl`; a word of the line that contains `@` has the folder in its place.
-    fn tl(&self, line: &str) -> Ran {
-        let here = format!("{}/", self.0.path().display());
-        let words = ["tl"].into_iter().chain(line.split(' ')).map(|word| word.replace('@', &here).into());
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let exit = tl::commands::run(words, &mut out, &mut err);
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the output is text").replace(&here, "@");
-        Ran { exit, out: text(out), err: text(err) }
-    }
+/// Writes tensors in the format that the name asks for.
+fn write_tensors(folder: &Folder, name: &str, named: &Named<u32>) {
+    folder.write(name, tensors(&folder.path(name), named).expect("a format"));
 }
 
 /// The value of every node on the processor's floats, one operation exchanged.
@@ -93,10 +61,10 @@ fn attention() -> (Folder, Model, Named<u32>, usize) {
     assert_eq!(folder.tl("generate attention -o @").exit, 0);
     for (label, order) in [("sequential", Order::Sequential), ("pairwise", Order::Pairwise { leaf: 2 })] {
         let values = values(&made.model, &made.inputs, order, None);
-        folder.tensors(&format!("{label}.npz"), &traced(&made.model, &values));
+        write_tensors(&folder, &format!("{label}.npz"), &traced(&made.model, &values));
         let outputs = made.model.graph.outputs().iter();
         let outputs: Named<u32> = outputs.map(|(name, id)| (name.clone(), values[id].clone())).collect();
-        folder.tensors(&format!("{label}.npy"), &outputs);
+        write_tensors(&folder, &format!("{label}.npy"), &outputs);
     }
     let norm = made.model.graph.nodes().iter().position(|node| matches!(node.op, Op::LayerNorm(_))).unwrap();
     (folder, made.model, made.inputs, norm)
@@ -147,7 +115,7 @@ fn a_broken_operation_is_named_and_explained_and_what_holds_is_proved() {
     let epsilon = Exact::parse("1e-3").unwrap();
     let broken = Op::LayerNorm(spec::layer_norm::LayerNorm { epsilon, ..stated.clone() });
     let values = values(&model, &inputs, Order::Sequential, Some((norm, &broken)));
-    folder.tensors("broken.npz", &traced(&model, &values));
+    write_tensors(&folder, "broken.npz", &traced(&model, &values));
     let ran = folder.tl(&format!("{DIFF} --trace torch:@broken.npz -o @c.json"));
     assert_eq!(ran.exit, 1, "{ran:?}");
     let sentence = format!("torch: not rounding: first node at fault: {norm} (layer_norm), ");
@@ -164,7 +132,7 @@ fn a_bound_that_is_too_wide_is_open() {
     assert_eq!(folder.tl("generate mlp -o @").exit, 0);
     let values = values(&made.model, &made.inputs, Order::Sequential, None);
     let output = made.model.graph.outputs()["logits"];
-    folder.tensors("y.npy", &[("logits".to_string(), values[&output].clone())].into());
+    write_tensors(&folder, "y.npy", &[("logits".to_string(), values[&output].clone())].into());
     let ran = folder.tl("diff @mlp.json --input @mlp.input.npz --output @y.npy");
     assert_eq!(ran.exit, 2, "{ran:?}");
     assert!(
@@ -216,14 +184,14 @@ fn what_is_not_finite_is_not_rounding_and_is_not_certified() {
     };
     let poisoned = nan(&values[&norm]);
     values.insert(norm, poisoned);
-    folder.tensors("nan.npz", &traced(&model, &values));
+    write_tensors(&folder, "nan.npz", &traced(&model, &values));
     let ran = folder.tl(&format!("{DIFF} --trace @nan.npz -o @c.json"));
     assert_eq!(ran.exit, 1, "{ran:?}");
     assert!(ran.out.contains(&format!("first node at fault: {norm} (layer_norm), 1 of ")), "{}", ran.out);
     assert!(ran.out.contains("recorded NaN, exact ") && ran.out.contains("no certificate: node "), "{}", ran.out);
     assert!(!folder.path("c.json").exists());
     let output = model.graph.outputs()["y"];
-    folder.tensors("nan.npy", &[("y".to_string(), nan(&values[&output]))].into());
+    write_tensors(&folder, "nan.npy", &[("y".to_string(), nan(&values[&output]))].into());
     let ran = folder.tl(&format!("{DIFF} --output @nan.npy -o @c.json"));
     assert!(ran.exit == 1 && ran.out.contains("1 elements are infinities or NaN"), "{ran:?}");
     assert!(ran.out.contains("no certificate: an output has an infinity or NaN"), "{}", ran.out);
@@ -243,14 +211,14 @@ fn a_recording_that_does_not_fit_is_refused_with_its_code() {
     let flat = |tensor: &Tensor<u32>| {
         Tensor::new(Shape::new(vec![tensor.data().len()]).unwrap(), tensor.data().to_vec()).unwrap()
     };
-    folder.tensors("unknown.npz", &with("layer1.conv", &values[&norm]));
-    folder.tensors("flat.npz", &with(&norm.to_string(), &flat(&values[&norm])));
-    folder.tensors("empty.npz", &Named::new());
-    folder.tensors("flat.npy", &[("y".to_string(), flat(&values[&output]))].into());
+    write_tensors(&folder, "unknown.npz", &with("layer1.conv", &values[&norm]));
+    write_tensors(&folder, "flat.npz", &with(&norm.to_string(), &flat(&values[&norm])));
+    write_tensors(&folder, "empty.npz", &Named::new());
+    write_tensors(&folder, "flat.npy", &[("y".to_string(), flat(&values[&output]))].into());
     let mut short = good.clone();
     short.remove(&output.to_string());
-    folder.tensors("short.npz", &short);
-    folder.tensors("far.npz", &with("99999", &values[&norm]));
+    write_tensors(&folder, "short.npz", &short);
+    write_tensors(&folder, "far.npz", &with("99999", &values[&norm]));
     let two = "--output a:@sequential.npy --output b:@pairwise.npy";
     let cases = [
         ("--trace @unknown.npz".to_string(), "TL0504"),
@@ -303,7 +271,7 @@ fn small() -> (Folder, Model, Named<u32>) {
     fs::write(folder.path("small.onnx"), onnx()).unwrap();
     let words = [0.3f32, -1.7, 2.9, 0.01].map(f32::to_bits).to_vec();
     let inputs: Named<u32> = [("x".to_string(), Tensor::new(Shape::new(vec![1, 4]).unwrap(), words).unwrap())].into();
-    folder.tensors("x.npy", &inputs);
+    write_tensors(&folder, "x.npy", &inputs);
     let model = Model::load(&folder.path("small.onnx"), &ImportOptions::default()).expect("it is a model");
     (folder, model, inputs)
 }
@@ -315,15 +283,15 @@ fn a_trace_may_have_the_names_of_the_onnx_file() {
     let tanh = Op::Gelu(spec::gelu::Gelu { form: spec::gelu::Form::Tanh });
     let values = values(&model, &inputs, Order::Sequential, Some((gelu, &tanh)));
     let named = ["x", "W", "/fc/h", "g", "y"].map(|name| (name.to_string(), values[&model.values[name]].clone()));
-    folder.tensors("torch.npz", &named.into());
+    write_tensors(&folder, "torch.npz", &named.into());
     let ran = folder.tl("diff @small.onnx --input @x.npy --trace @torch.npz -o @c.json");
     assert_eq!(ran.exit, 1, "{ran:?}");
     let sentence = format!("torch: not rounding: first node at fault: {gelu} (gelu \"g\"), ");
     assert!(ran.out.contains(&sentence) && ran.out.contains("explained by: the tanh form of GELU"), "{}", ran.out);
     assert!(ran.out.contains("ACCEPTED @c.json"), "{}", ran.out);
     // Without the value between, the part from /fc/h to y is at fault as a whole.
-    folder
-        .tensors("few.npz", &["/fc/h", "y"].map(|name| (name.to_string(), values[&model.values[name]].clone())).into());
+    let few = ["/fc/h", "y"].map(|name| (name.to_string(), values[&model.values[name]].clone()));
+    write_tensors(&folder, "few.npz", &few.into());
     let ran = folder.tl("diff @small.onnx --input @x.npy --trace @few.npz");
     assert!(ran.out.contains("(relu \"y\")") && ran.out.contains("explained by: the tanh form of GELU"), "{}", ran.out);
 }
