@@ -35,3 +35,11 @@ impl Operation for GroupNorm {
         normalise(context, x, affine, length, true, &self.epsilon, |position| position / plane % channels)
     }
 }
+
+impl Vjp for GroupNorm {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let (_, channels, plane) = around(at.x.shape(), 1).ok_or(WRONG_PARENTS)?;
+        let length = (channels * plane).checked_div(self.groups).filter(|&length| length > 0).ok_or(WRONG_PARENTS)?;
+        normalise_vjp(context, at, dy, length, true, &self.epsilon, |position| position / plane % channels)
+    }
+}

@@ -29,3 +29,10 @@ impl Operation for InstanceNorm {
         normalise(context, x, affine, plane, true, &self.epsilon, |position| position / plane % channels)
     }
 }
+
+impl Vjp for InstanceNorm {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let (_, channels, plane) = around(at.x.shape(), 1).ok_or(WRONG_PARENTS)?;
+        normalise_vjp(context, at, dy, plane, true, &self.epsilon, |position| position / plane % channels)
+    }
+}

@@ -29,3 +29,10 @@ impl Operation for LayerNorm {
         normalise(context, x, affine, length, true, &self.epsilon, |position| position % length)
     }
 }
+
+impl Vjp for LayerNorm {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let length = at.x.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
+        normalise_vjp(context, at, dy, length, true, &self.epsilon, |position| position % length)
+    }
+}

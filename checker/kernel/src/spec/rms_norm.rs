@@ -29,3 +29,10 @@ impl Operation for RmsNorm {
         normalise(context, x, affine, length, false, &self.epsilon, |position| position % length)
     }
 }
+
+impl Vjp for RmsNorm {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let length = at.x.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
+        normalise_vjp(context, at, dy, length, false, &self.epsilon, |position| position % length)
+    }
+}

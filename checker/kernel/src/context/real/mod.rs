@@ -223,6 +223,14 @@ impl Context for Real {
         Ok(self.max(&x.neg(), &y.neg())?.neg())
     }
 
+    fn order(&self, x: &Ball, y: &Ball) -> Result<Option<Ordering>, EvalError> {
+        Ok(x.compare(y))
+    }
+
+    fn hull(&self, x: &Ball, y: &Ball) -> Result<Ball, EvalError> {
+        self.finish(Ball::hull(&x.lower().min(y.lower()), &x.upper().max(y.upper()), self.precision))
+    }
+
     finished! {
         fn sqrt = sqrt_ball;
         fn rsqrt = rsqrt_ball;
