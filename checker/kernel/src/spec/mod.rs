@@ -22,12 +22,15 @@ use vjp::{Cotangents, Point, Vjp};
 #[macro_use]
 mod elementwise;
 #[macro_use]
+pub mod loss;
+#[macro_use]
 mod reduce;
 #[macro_use]
 mod window;
 #[macro_use]
 pub mod vjp;
 mod axis;
+pub mod classes;
 mod normalise;
 mod rearrange;
 
@@ -307,4 +310,15 @@ ops! {
     rms_norm => rms_norm::RmsNorm, 1..=2, 192;
     group_norm => group_norm::GroupNorm, 1..=3, 192;
     instance_norm => instance_norm::InstanceNorm, 1..=3, 192;
+    mse => mse::Mse, 2..=2, 64;
+    mae => mae::Mae, 2..=2, 64;
+    huber => huber::Huber, 2..=2, 192;
+    bce => bce::Bce, 2..=2, 2048;
+    bce_with_logits => bce_with_logits::BceWithLogits, 2..=2, 2048;
+    cross_entropy => cross_entropy::CrossEntropy, 2..=3, 1024;
+    nll => nll::Nll, 2..=3, 192;
+    kl => kl::Kl, 2..=2, 1024;
+    hinge => hinge::Hinge, 2..=2, 64;
+    poisson => poisson::Poisson, 2..=2, 1024;
+    cosine => cosine::Cosine, 3..=3, 192;
 }
