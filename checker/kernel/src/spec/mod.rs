@@ -22,12 +22,15 @@ use vjp::{Cotangents, Point, Vjp};
 #[macro_use]
 mod elementwise;
 #[macro_use]
+pub mod loss;
+#[macro_use]
 mod reduce;
 #[macro_use]
 mod window;
 #[macro_use]
 pub mod vjp;
 mod axis;
+pub mod classes;
 mod normalise;
 mod rearrange;
 
@@ -121,9 +124,7 @@ pub(crate) fn wrong_parents() -> Fault {
 mod prelude {
     pub(super) use super::axis::{along, around, at, lines, reduced, require_axis};
     pub(super) use super::elementwise::{equal_shapes, map, square};
-    pub(super) use super::normalise::{
-        normalise, normalise_vjp, normalised, normalised_vjp, require_epsilon, statistics,
-    };
+    pub(super) use super::normalise::{normalise, normalised, require_epsilon, statistics};
     pub(super) use super::rearrange::{locate, rearrange, repeating_strides};
     pub(super) use super::reduce::{fold, mean, reduce};
     pub(super) use super::vjp::{Cotangents, Point, Vjp, gate, routed, totals, transposed, unreduced, within};
@@ -307,4 +308,15 @@ ops! {
     rms_norm => rms_norm::RmsNorm, 1..=2, 192;
     group_norm => group_norm::GroupNorm, 1..=3, 192;
     instance_norm => instance_norm::InstanceNorm, 1..=3, 192;
+    mse => mse::Mse, 2..=2, 64;
+    mae => mae::Mae, 2..=2, 64;
+    huber => huber::Huber, 2..=2, 192;
+    bce => bce::Bce, 2..=2, 2048;
+    bce_with_logits => bce_with_logits::BceWithLogits, 2..=2, 2048;
+    cross_entropy => cross_entropy::CrossEntropy, 2..=3, 1024;
+    nll => nll::Nll, 2..=3, 192;
+    kl => kl::Kl, 2..=2, 1024;
+    hinge => hinge::Hinge, 2..=2, 64;
+    poisson => poisson::Poisson, 2..=2, 1024;
+    cosine => cosine::Cosine, 3..=3, 192;
 }
