@@ -58,8 +58,11 @@ def batch_norm(a, x, weight, bias, *given):
     return (x - by_channel(mean, x)) / root * by_channel(weight, x) + by_channel(bias, x)
 
 
-def instance_norm(a, x, weight=None, bias=None):
-    return F.group_norm(x, x.shape[1], weight, bias, number(a["epsilon"]))
+def group_norm(x, groups, epsilon, weight=None, bias=None):
+    if x.numel() > x.shape[0] * groups:
+        return F.group_norm(x, groups, weight, bias, epsilon)
+    y = (x - x) / np.sqrt(epsilon)  # PyTorch refuses groups of one value
+    return y if weight is None else y * by_channel(weight, x) + by_channel(bias, x)
 
 
 def masked_softmax(a, x, mask):
@@ -169,8 +172,8 @@ OPERATIONS = {
     "cos": lambda a, x: torch.cos(x),
     "layer_norm": lambda a, x, *affine: F.layer_norm(x, x.shape[a["axis"]:], *affine, eps=number(a["epsilon"])),
     "rms_norm": lambda a, x, *affine: F.rms_norm(x, x.shape[a["axis"]:], *affine, eps=number(a["epsilon"])),
-    "group_norm": lambda a, x, *affine: F.group_norm(x, a["groups"], *affine, eps=number(a["epsilon"])),
-    "instance_norm": instance_norm,
+    "group_norm": lambda a, x, *affine: group_norm(x, a["groups"], number(a["epsilon"]), *affine),
+    "instance_norm": lambda a, x, *affine: group_norm(x, x.shape[1], number(a["epsilon"]), *affine),
     "mse": lambda a, x, t: F.mse_loss(x, t, reduction=a["reduction"]),
     "mae": lambda a, x, t: F.l1_loss(x, t, reduction=a["reduction"]),
     "huber": lambda a, x, t: F.huber_loss(x, t, reduction=a["reduction"], delta=number(a["delta"])),

@@ -35,6 +35,11 @@ mod second;
 
 pub use clip::{clip_by_norm, clip_by_value};
 
+// The examples there are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/gradients.md")]
+mod documentation {}
+
 use crate::error::{Code, Error};
 use crate::model::Model;
 use crate::tape::{Id, Keep, Run, Tape};
