@@ -1,7 +1,7 @@
 //! Gradients by PyTorch autograd on 100 random graphs of the vocabulary, each judged by the kernel: a `gradient` certificate with PyTorch's gradients and a tolerance that rounding derives.
 //!
 //! The tolerance: the kernel's `Rounded` reading, applied to the forward pass and to the reverse rules, bounds what any binary32 execution of them may be wrong by, with elementary functions within
-//! 4 units in the last place, in any order of sums. PyTorch's reverse rules are the same functions in another order of operations, so [`SLACK`] times that bound is allowed: nothing in it is fitted to PyTorch.
+//! 4 units in the last place, in any order of sums. Nothing in it is fitted to PyTorch, whose reverse rules have other intermediate values than ours; the line that is printed says how much of it is used.
 //! Every element is held to its own bound; the certificate, whose tolerance is one for all elements of a tensor, to the largest of the tensor.
 //! Left out are graphs in which two operands tie exactly (there the conventions differ: docs/gradients.md), and graphs in which rounding could choose another branch.
 //! `spec-tests/networks/autograd.py` computes; SKIPPED where `TL_PYTHON` (or python3) has no torch.
@@ -34,12 +34,10 @@ use tl_kernel::number::{Dyadic, Exact};
 use tl_kernel::spec::Op;
 use tl_kernel::{Limits, Verdict};
 
-/// Graphs that are compared.
+/// Graphs that are compared; `TL_GRAPHS` asks for another number.
 const GRAPHS: usize = 100;
 /// Units in the last place that an elementary function may be wrong by.
 const LIBRARY: u64 = 4;
-/// How often the bound is allowed: PyTorch's formulas have other intermediate values than ours.
-const SLACK: i64 = 2;
 
 /// A graph, what is differentiated by, and for every element an enclosure of the exact gradient with what rounding may add.
 struct Prepared {
@@ -112,9 +110,10 @@ fn bounds(case: &Case, cotangents: &Named<f32>, wanted: &BTreeSet<usize>) -> Opt
 
 /// The first graphs that can be compared, and how many were left out for a tie, and for a branch that rounding may change.
 fn prepared(run: &Run) -> (Vec<Prepared>, usize, usize) {
+    let graphs = std::env::var("TL_GRAPHS").ok().and_then(|n| n.parse().ok()).unwrap_or(GRAPHS);
     let (mut chosen, mut ties, mut undecided) = (Vec::new(), 0, 0);
     for seed in 0.. {
-        if chosen.len() == GRAPHS {
+        if chosen.len() == graphs {
             break;
         }
         let case = case(seed);
@@ -185,7 +184,7 @@ fn judged(folder: &Folder, model: &Model, prepared: &Prepared, id: usize, record
     };
     let abs = decimal(&abs.to_rational(), 3, true);
     let statement = Statement::Gradient {
-        tolerance: tolerance(&abs, "0", "0", &SLACK.to_string()),
+        tolerance: tolerance(&abs, "0", "0", "1"),
         gradients: vec![[one("input"), one("const")]],
         cotangents: vec![cotangents.iter().map(|(name, u)| (name.clone(), u.map(|x| x.to_bits()))).collect()],
     };
@@ -232,7 +231,7 @@ fn gradients_of_pytorch_differ_by_what_rounding_explains() {
                 most = most.max(bound.clone());
                 let g = Dyadic::from_binary32(word).expect("a finite gradient");
                 let error = g.sub(exact.mid()).abs();
-                let allowed = bound.mul(&Dyadic::integer(SLACK)).add(&exact.rad());
+                let allowed = bound.add(&exact.rad());
                 if error > allowed {
                     failures.push(format!(
                         "seed {}, {name}, position {position}: off by {}, allowed {}\n{:?}",
@@ -271,6 +270,7 @@ const CONVENTIONS: &[Convention] = &[
     ("min", "{}", &[&[2.0], &[2.0]], &[&[1.0], &[0.0]], &[&[0.5], &[0.5]]),
     ("reduce_max", r#"{"axes":[0],"keepdims":false}"#, &[&[2.0, 2.0]], &[&[1.0, 0.0]], &[&[0.5, 0.5]]),
     ("reduce_min", r#"{"axes":[0],"keepdims":false}"#, &[&[2.0, 2.0]], &[&[1.0, 0.0]], &[&[0.5, 0.5]]),
+    ("clamp", r#"{"lo":["-1"],"hi":["1"]}"#, &[&[-1.0, 1.0]], &[&[1.0, 1.0]], &[&[0.0, 0.0]]),
     ("hard_sigmoid", r#"{"alpha":"1/6","beta":"1/2"}"#, &[&[-3.0, 3.0]], &[&[0.166_666_67, 0.166_666_67]], &[&[0.0, 0.0]]),
     ("hard_swish", "{}", &[&[-3.0, 3.0]], &[&[-0.5, 1.5]], &[&[0.0, 1.0]]),
 ];
@@ -280,7 +280,6 @@ const AGREED: &[Convention] = &[
     ("relu", "{}", &[&[0.0]], &[&[0.0]], &[&[0.0]]),
     ("leaky_relu", r#"{"slope":"1/4"}"#, &[&[0.0]], &[&[0.25]], &[&[0.25]]),
     ("abs", "{}", &[&[0.0]], &[&[0.0]], &[&[0.0]]),
-    ("clamp", r#"{"lo":["-1"],"hi":["1"]}"#, &[&[-1.0, 1.0]], &[&[1.0, 1.0]], &[&[1.0, 1.0]]),
     ("elu", r#"{"alpha":"1/2"}"#, &[&[0.0]], &[&[0.5]], &[&[0.5]]),
     ("mae", r#"{"reduction":"none"}"#, &[&[2.0], &[2.0]], &[&[0.0], &[0.0]], &[&[0.0], &[0.0]]),
     ("hinge", r#"{"margin":"1","reduction":"none"}"#, &[&[1.0], &[1.0]], &[&[0.0], &[0.0]], &[&[0.0], &[0.0]]),

@@ -38,6 +38,8 @@ def pad(x, a):
     pads = [n for pair in reversed(list(zip(a["before"], a["after"]))) for n in pair]
     if a["mode"] == "constant":
         return F.pad(x, pads, value=number(a["value"][0]))
+    if not sum(pads):
+        return x.clone()
     mode = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}[a["mode"]]
     shape = list(x.shape)
     shape[-1] += sum(pads[:2])  # only the last axis is padded in these modes
