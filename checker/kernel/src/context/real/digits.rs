@@ -21,13 +21,16 @@ use std::ops::Range;
 const RADIUS: i64 = 27;
 /// Greatest number of words of a pool that is written whole.
 const POOL: u64 = 1 << 26;
+/// Bits of a limb: the sum of products of two limbs of [`MANY`] terms is below 2^126.
+pub(super) const LIMB: u32 = 55;
+pub(super) const MANY: usize = 1 << 16;
 
 /// How balls become digits: the midpoint is the sum of its `planes` digits times `2^(floor + bits · d)`, to within `cut`, its radius at most
 /// an integer times `2^radius_floor`.
 #[derive(Clone, Copy)]
 pub(super) struct Scale {
     bits: u32,
-    planes: usize,
+    pub(super) planes: usize,
     pub(super) floor: i64,
     pub(super) cut: Mag,
     /// `None` when every radius is zero.
@@ -66,9 +69,32 @@ impl Scale {
     }
 }
 
-/// Balls as integers, ball after ball; a zero follows the last.
-struct Cells {
-    scale: Scale,
+/// Writes exact balls of up to 24 bits as limbs at one exponent, which is returned; `None` where one has more, a radius, or too low an exponent.
+pub(super) fn align(balls: &[Ball], limbs: &mut Vec<i64>) -> Option<i64> {
+    limbs.resize(balls.len(), 0);
+    let mut at = |floor: i64| {
+        for (limb, ball) in limbs.iter_mut().zip(balls) {
+            let word = ball.mid().word()?;
+            let shift = ball.mid().exponent().wrapping_sub(floor);
+            if !ball.is_exact() || !(-1 << 24..1 << 24).contains(&word) {
+                return None;
+            }
+            *limb = match shift {
+                0..=31 => word << shift,
+                _ if word == 0 => 0,
+                _ => return None,
+            };
+        }
+        Some(floor)
+    };
+    let mut exponents = balls.iter().filter(|ball| !ball.mid().is_zero()).map(|ball| ball.mid().exponent());
+    let first = exponents.next().unwrap_or(0);
+    at(first.saturating_sub(16)).or_else(|| at(exponents.fold(first, i64::min)))
+}
+
+/// Balls as integers, ball after ball; a zero follows the last, unless they are limbs.
+pub(super) struct Cells {
+    pub(super) scale: Scale,
     digits: Vec<i64>,
     /// The balls that have more than the leading digit, and perhaps others.
     long: Vec<usize>,
@@ -108,6 +134,35 @@ impl Cells {
             radii.push(0);
         }
         Cells { scale, digits, long, radii }
+    }
+
+    /// A row in limbs, each of magnitude `2^LIMB` at most.
+    pub(super) fn limbs(balls: &[Ball], precision: u64) -> Self {
+        let mut digits = Vec::with_capacity(balls.len());
+        match align(balls, &mut digits) {
+            Some(floor) => {
+                let scale = Scale { bits: LIMB, planes: 1, floor, cut: Mag::ZERO, radius_floor: None };
+                Cells { scale, digits, long: Vec::new(), radii: Vec::new() }
+            }
+            None => Cells::new(balls.iter().map(Some), LIMB, precision),
+        }
+    }
+
+    /// The sum of the products of digit `d` with limbs: 2^16 of 2^110 at most.
+    pub(super) fn sum(&self, d: usize, limbs: &[i64]) -> i128 {
+        let products = self
+            .digits
+            .chunks_exact(self.scale.planes)
+            .zip(limbs)
+            .map(|(x, &y)| i128::from(x[d]).wrapping_mul(y.into()));
+        products.fold(0, i128::wrapping_add)
+    }
+
+    /// A bound of the sum of the products of the radii, times `2^exponent`, with the magnitudes of limbs: 2^16 of 2^28 · 2^55 at most.
+    pub(super) fn spread(&self, limbs: &[i64], exponent: i64) -> Mag {
+        let products =
+            self.radii.iter().zip(limbs).map(|(r, y)| u128::from(r.unsigned_abs()) * u128::from(y.unsigned_abs()));
+        Mag::wide(products.sum(), exponent)
     }
 
     fn digits(&self, at: usize) -> &[i64] {

@@ -75,7 +75,9 @@ impl Matrix {
         let cells = self.low[at..end].iter_mut().zip(&mut self.high[at..end]);
         for ((low, high), &product) in cells.zip(products) {
             *low = low.wrapping_add(product & ((1 << LEFT) - 1));
-            *high = high.wrapping_add(product >> LEFT);
+            // `product >> LEFT`, in instructions that AVX2 has for four words: 2^63 is added before and taken off behind.
+            let shifted = (product.cast_unsigned() ^ (1 << 63)) >> LEFT;
+            *high = high.wrapping_add(shifted.cast_signed().wrapping_sub(1 << (63 - LEFT)));
         }
     }
 
