@@ -12,7 +12,7 @@
 #![expect(clippy::as_conversions, reason = "counts of bits and of planes, and words cut from wider ones")]
 
 use super::digits::{Block, Cells, LIMB, MANY, Row, Source, align, window};
-use super::strip::{LEFT, Matrix, RIGHT, TALL, WIDE, multiply, multiply_lists};
+use super::strip::{HALF, LEFT, Matrix, RIGHT, TALL, WIDE, multiply, multiply_lists};
 use super::{Ball, Mag};
 use crate::context::{EvalError, Rows};
 use crate::number::{Direction, Dyadic};
@@ -73,7 +73,7 @@ pub(super) fn dots(
     let (mut scratch, mut limbs) = (Scratch::default(), Vec::new());
     let across_few = left.rows() > width;
     let (line, many) = if across_few { (right, left) } else { (left, right) };
-    let limbs_of = |i| line.slice(i).filter(|_| many.is_contiguous()).map(|row| Cells::limbs(row, precision));
+    let limbs_of = |i| line.slice(i).filter(|_| many.is_contiguous()).map(|row| Cells::of(row, LIMB, precision));
     let few: Option<Vec<Cells>> =
         (line.rows() <= ONCE && terms <= MANY).then(|| (0..line.rows()).map(limbs_of).collect()).flatten();
     let few = few.filter(|few| few.iter().map(|x| x.scale.planes).sum::<usize>() <= ONCE).unwrap_or_default();
@@ -180,7 +180,7 @@ impl Products {
                 let mut value = 0; // below 2^62 · 2^54
                 for &(_, column) in two.iter().rev() {
                     let (low, high) = matrix.entry(row, column);
-                    value = (value << LEFT) + i128::from(low) + (i128::from(high) << LEFT);
+                    value = (value << LEFT) + i128::from(low) + (i128::from(high) << HALF);
                 }
                 add(&mut scratch.words, value, left * d + right * p);
             }
@@ -264,11 +264,13 @@ fn add(words: &mut [u64], value: i128, at: usize) {
     let (two, mut carry) = two.overflowing_add(low);
     (words[i], words[i + 1]) = (two as u64, (two >> 64) as u64);
     let mut part = (value >> 64 >> (64 - at % 64)) as u64;
-    for word in &mut words[i + 2..] {
-        let (sum, first) = word.overflowing_add(part);
-        let (sum, second) = sum.overflowing_add(carry.into());
-        (*word, carry, part) = (sum, first | second, (value >> 127) as u64);
-        // The sign and the carry are left to add: nothing when both are 0 or make 2^64.
+    for four in words[i + 2..].chunks_mut(4) {
+        for word in four {
+            let (sum, first) = word.overflowing_add(part);
+            let (sum, second) = sum.overflowing_add(carry.into());
+            (*word, carry, part) = (sum, first | second, (value >> 127) as u64);
+        }
+        // The sign and the carry are left to add: nothing when both are 0 or make 2^64. Asked seldom, for the answer is hard to foresee.
         if part.wrapping_add(carry.into()) == 0 {
             break;
         }
