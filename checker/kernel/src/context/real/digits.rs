@@ -21,8 +21,8 @@ use std::ops::Range;
 const RADIUS: i64 = 27;
 /// Greatest number of words of a pool that is written whole.
 const POOL: u64 = 1 << 26;
-/// Bits of a limb: the sum of products of two limbs of [`MANY`] terms is below 2^126.
-pub(super) const LIMB: u32 = 55;
+/// Bits of a limb: with integers below `2^63`, the sum of [`MANY`] products is below `2^125`.
+pub(super) const LIMB: u32 = 46;
 pub(super) const MANY: usize = 1 << 16;
 
 /// How balls become digits: the midpoint is the sum of its `planes` digits times `2^(floor + bits · d)`, to within `cut`, its radius at most
@@ -69,41 +69,22 @@ impl Scale {
     }
 }
 
-/// Writes exact balls of up to 24 bits as limbs at one exponent, which is returned; `None` where one has more, a radius, or too low an exponent.
-pub(super) fn align(balls: &[Ball], limbs: &mut Vec<i64>) -> Option<i64> {
-    limbs.resize(balls.len(), 0);
-    let mut at = |floor: i64| {
-        for (limb, ball) in limbs.iter_mut().zip(balls) {
-            let word = ball.mid().word()?;
-            let shift = ball.mid().exponent().wrapping_sub(floor);
-            if !ball.is_exact() || !(-1 << 24..1 << 24).contains(&word) {
-                return None;
-            }
-            *limb = match shift {
-                0..=31 => word << shift,
-                _ if word == 0 => 0,
-                _ => return None,
-            };
-        }
-        Some(floor)
-    };
-    let mut exponents = balls.iter().filter(|ball| !ball.mid().is_zero()).map(|ball| ball.mid().exponent());
-    let first = exponents.next().unwrap_or(0);
-    at(first.saturating_sub(16)).or_else(|| at(exponents.fold(first, i64::min)))
-}
-
-/// Balls as integers, ball after ball; a zero follows the last, unless they are limbs.
+/// Balls as integers, ball after ball; a zero follows the last, unless they are [`Cells::aligned`].
 pub(super) struct Cells {
     pub(super) scale: Scale,
-    digits: Vec<i64>,
+    pub(super) digits: Vec<i64>,
     /// The balls that have more than the leading digit, and perhaps others.
     long: Vec<usize>,
     /// Empty when every radius is zero.
-    radii: Vec<i64>,
+    pub(super) radii: Vec<i64>,
 }
 
 impl Cells {
-    fn new<'a>(balls: impl ExactSizeIterator<Item = Option<&'a Ball>> + Clone, bits: u32, precision: u64) -> Self {
+    pub(super) fn new<'a>(
+        balls: impl ExactSizeIterator<Item = Option<&'a Ball>> + Clone,
+        bits: u32,
+        precision: u64,
+    ) -> Self {
         let (mut top, mut least, mut rad) = (i64::MIN, i64::MAX, Mag::ZERO);
         for ball in balls.clone().flatten() {
             if let Some(ball_top) = ball.mid().top() {
@@ -136,47 +117,22 @@ impl Cells {
         Cells { scale, digits, long, radii }
     }
 
-    /// As `new`, in a third of the time where [`align`] serves and nothing is cut off.
-    pub(super) fn of(balls: &[Ball], bits: u32, precision: u64) -> Self {
-        let mut limbs = Vec::new();
-        let aligned = align(balls, &mut limbs);
-        let (all, at) = (limbs.iter().fold(0, |all, limb| all | limb.unsigned_abs()), aligned.unwrap_or(0));
-        let (top, least) = (at + i64::from(64 - all.leading_zeros()), at + i64::from(all.trailing_zeros()));
-        let scale = Scale::new((all != 0).then_some(top), least, Mag::ZERO, bits, precision);
-        if aligned.is_none() || !scale.cut.is_zero() {
-            return Cells::new(balls.iter().map(Some), bits, precision);
-        }
-        let planes = scale.planes;
-        let (mut digits, mut words, mut long) = (vec![0; planes * (limbs.len() + 1)], Vec::new(), Vec::new());
-        let below = scale.leading() - at; // within 55 places, as the top is above it and within 55 places of `at`
-        let below = (below.max(0), (-below).max(0));
-        for ((t, cell), &limb) in digits.chunks_exact_mut(planes.max(1)).enumerate().zip(&limbs) {
-            cell[planes - 1] = limb >> below.0 << below.1;
-            if cell[planes - 1] << below.0 >> below.1 != limb {
-                long.push(t);
-                words.clear();
-                words.extend(balls[t].mid().words());
-                scale.write(balls[t].mid(), &words, cell);
+    /// Exact balls of up to 24 bits as one digit each of fewer than `bits`; `None` for others, and for exponents too far apart.
+    pub(super) fn aligned(balls: &[Ball], bits: u32) -> Option<Self> {
+        let room = i64::from(bits) - 24;
+        // A guess: the first few tell the greatest to within a few places.
+        let top = balls.iter().filter_map(|ball| ball.mid().top()).take(8).max().unwrap_or(0);
+        let floor = top.saturating_sub(24 + room * 5 / 8);
+        let mut digits = vec![0; balls.len()];
+        for (digit, ball) in digits.iter_mut().zip(balls) {
+            let (word, shift) = (ball.mid().word()?, ball.mid().exponent().wrapping_sub(floor));
+            if !ball.is_exact() || word.unsigned_abs() >> 24 != 0 || word != 0 && !(0..=room).contains(&shift) {
+                return None;
             }
+            *digit = word.wrapping_shl(shift as u32); // a zero stays one
         }
-        Cells { scale, digits, long, radii: Vec::new() }
-    }
-
-    /// The sum of the products of digit `d` with limbs: 2^16 of 2^110 at most.
-    pub(super) fn sum(&self, d: usize, limbs: &[i64]) -> i128 {
-        let products = self
-            .digits
-            .chunks_exact(self.scale.planes)
-            .zip(limbs)
-            .map(|(x, &y)| i128::from(x[d]).wrapping_mul(y.into()));
-        products.fold(0, i128::wrapping_add)
-    }
-
-    /// A bound of the sum of the products of the radii, times `2^exponent`, with the magnitudes of limbs: 2^16 of 2^28 · 2^55 at most.
-    pub(super) fn spread(&self, limbs: &[i64], exponent: i64) -> Mag {
-        let products =
-            self.radii.iter().zip(limbs).map(|(r, y)| u128::from(r.unsigned_abs()) * u128::from(y.unsigned_abs()));
-        Mag::wide(products.sum(), exponent)
+        let scale = Scale { bits, planes: 1, floor, cut: Mag::ZERO, radius_floor: None };
+        Some(Cells { scale, digits, long: Vec::new(), radii: Vec::new() })
     }
 
     fn digits(&self, at: usize) -> &[i64] {
@@ -233,7 +189,7 @@ impl<'a, const BITS: u32> Source<'a, BITS> {
                 }
             }
             let cells = match self.rows.slice(row) {
-                Some(balls) => Cells::of(balls, BITS, self.precision),
+                Some(balls) => Cells::new(balls.iter().map(Some), BITS, self.precision),
                 None => Cells::new((0..terms).map(|t| self.rows.term(row, t)), BITS, self.precision),
             };
             block.push(&cells, sized, |t| t);

@@ -11,12 +11,13 @@
 #![expect(clippy::indexing_slicing, reason = "positions come from the loops above them")]
 #![expect(clippy::as_conversions, reason = "counts of bits and of planes, and words cut from wider ones")]
 
-use super::digits::{Block, Cells, LIMB, MANY, Row, Source, align, window};
+use super::digits::{Block, Cells, LIMB, MANY, Row, Source, window};
 use super::strip::{HALF, LEFT, Matrix, RIGHT, TALL, WIDE, multiply, multiply_lists};
 use super::{Ball, Mag};
 use crate::context::{EvalError, Rows};
 use crate::number::{Direction, Dyadic};
 use num_bigint::{BigInt, Sign};
+use std::iter::repeat;
 
 /// Left rows, and right rows, that are multiplied at a time; fewer right rows when each is used only once.
 const BATCH: usize = 24;
@@ -63,35 +64,31 @@ pub(super) fn dots(
     let count =
         left.rows().checked_mul(width).ok_or(EvalError::Limit { what: "the address space for dot products" })?;
     let mut out = vec![Ball::exact(Dyadic::zero()); count];
+    let mut scratch = Scratch::default();
+    let row = |i| left.slice(i).filter(|_| left.rows() <= ONCE && terms <= MANY);
+    let limbs =
+        |row: &[Ball]| Cells::aligned(row, LIMB).unwrap_or_else(|| Cells::new(row.iter().map(Some), LIMB, precision));
+    let few: Vec<Cells> = (0..left.rows()).map_while(row).map(limbs).collect();
+    let mut read = |j: usize| {
+        let (y, bias) = (Cells::aligned(right.slice(j)?, 63)?, bias.and_then(|bias| bias.get(j)));
+        for (x, i) in few.iter().zip(0..) {
+            out[i * width + j] = direct(x, &y, bias, precision, &mut scratch)?;
+        }
+        Some(())
+    };
+    let planes = few.iter().map(|x| x.scale.planes.max(1)).sum();
+    if (1..=ONCE).contains(&planes) && (0..width).all(|j| read(j).is_some()) {
+        return Ok(out);
+    }
+    let sized = left.pool().iter().any(|ball| !ball.is_exact());
     let sources = |reach| (Source::<LEFT>::new(left, reach), Source::<RIGHT>::new(right, reach));
-    let (coarse, mut fine, mut sized) = (sources(precision), None, None);
+    let (coarse, mut fine) = (sources(precision), None);
     // Digits, and a word each for sizes and radii.
     let words = terms.max(1) * (precision.div_ceil(LEFT.into()) as usize + 3);
     let (batch, fit) = ((BESIDE / words).clamp(1, BATCH), (KEPT / words).max(1));
     let size = if left.rows() <= batch { FEW } else { BLOCK }.min(fit);
     let kept = if left.rows() <= batch { size } else { fit };
-    let (mut scratch, mut limbs) = (Scratch::default(), Vec::new());
-    let across_few = left.rows() > width;
-    let (line, many) = if across_few { (right, left) } else { (left, right) };
-    let limbs_of = |i| line.slice(i).filter(|_| many.is_contiguous()).map(|row| Cells::of(row, LIMB, precision));
-    let few: Option<Vec<Cells>> =
-        (line.rows() <= ONCE && terms <= MANY).then(|| (0..line.rows()).map(limbs_of).collect()).flatten();
-    let few = few.filter(|few| few.iter().map(|x| x.scale.planes).sum::<usize>() <= ONCE).unwrap_or_default();
     for first in (0..width).step_by(kept) {
-        let mut meets = |row: usize| {
-            let exponent = align(many.slice(row)?, &mut limbs)?;
-            for (line, x) in few.iter().enumerate() {
-                let (i, j) = if across_few { (row, line) } else { (line, row) };
-                let bias = bias.and_then(|bias| bias.get(j));
-                out[i * width + j] = direct(x, (&limbs, exponent), bias, precision, &mut scratch)?;
-            }
-            Some(())
-        };
-        let mut met = if across_few { 0..left.rows() } else { first..width.min(first + kept) };
-        if !few.is_empty() && met.all(|row| meets(row).is_some()) {
-            continue;
-        }
-        let sized = *sized.get_or_insert_with(|| left.pool().iter().any(|ball| !ball.is_exact()));
         let starts = (first..width.min(first + kept)).step_by(size);
         let blocks: Vec<Block<TALL>> =
             starts.map(|start| coarse.1.block(start..width.min(start + size).min(first + kept), sized)).collect();
@@ -131,16 +128,23 @@ pub(super) fn dots(
     Ok(out)
 }
 
-/// The dot product of a row in limbs with one of limbs at an exponent; `None` as for [`Products::ball`].
-fn direct(x: &Cells, y: (&[i64], i64), bias: Option<&Ball>, precision: u64, scratch: &mut Scratch) -> Option<Ball> {
-    let ((limbs, exponent), scale) = (y, x.scale);
+/// The dot product of a row in limbs with one of single digits; `None` as for [`Products::ball`].
+fn direct(x: &Cells, y: &Cells, bias: Option<&Ball>, precision: u64, scratch: &mut Scratch) -> Option<Ball> {
+    let (scale, ys, exponent) = (x.scale, || y.digits.iter().copied(), y.scale.floor);
     scratch.clear(LIMB as usize * scale.planes + 126);
     for d in 0..scale.planes {
-        add(&mut scratch.words, x.sum(d, limbs), LIMB as usize * d);
+        let sum = sum_products(x.digits.chunks_exact(scale.planes).map(|x| x[d]), ys());
+        add(&mut scratch.words, sum, LIMB as usize * d);
     }
-    let rad = scale.radius_floor.map_or(Mag::ZERO, |floor| x.spread(limbs, floor + exponent));
-    let size = if scale.cut.is_zero() { 0 } else { limbs.iter().map(|limb| u128::from(limb.unsigned_abs())).sum() };
+    let rad = sum_products(x.radii.iter().copied(), ys().map(i64::abs)).unsigned_abs();
+    let rad = Mag::wide(rad, scale.radius_floor.unwrap_or(0) + exponent);
+    let size = if scale.cut.is_zero() { 0 } else { sum_products(repeat(1), ys().map(i64::abs)).unsigned_abs() };
     scratch.ball(scale.floor + exponent, rad, scale.cut * Mag::wide(size, exponent), bias, precision)
+}
+
+/// `Σ x y` of up to [`MANY`] pairs of fewer than [`LIMB`] and 63 bits.
+fn sum_products(xs: impl Iterator<Item = i64>, ys: impl Iterator<Item = i64>) -> i128 {
+    xs.zip(ys).fold(0, |sum, (x, y)| sum.wrapping_add(i128::from(x).wrapping_mul(y.into())))
 }
 
 /// The sums of products of a left with a right block: a row for each of the right, a column for each of the left.
@@ -177,7 +181,7 @@ impl Products {
         for (p, &(list, row)) in y.planes.iter().enumerate() {
             let matrix = if list { &self.lists } else { &self.digits };
             for (two, d) in x.planes.chunks(2).zip((0..).step_by(2)) {
-                let mut value = 0; // below 2^62 · 2^54
+                let mut value = 0; // below 2^85 · 2^28
                 for &(_, column) in two.iter().rev() {
                     let (low, high) = matrix.entry(row, column);
                     value = (value << LEFT) + i128::from(low) + (i128::from(high) << HALF);

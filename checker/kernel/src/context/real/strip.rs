@@ -76,11 +76,11 @@ impl Matrix {
     ///
     /// AVX2 shifts four words with their signs by 32 places, not by others, and only where all are read before one is written.
     fn add<const N: usize>(&mut self, at: usize, sums: &[i64; N]) {
-        if let (Some(low), Some(high)) = (self.low[at..].first_chunk_mut(), self.high[at..].first_chunk_mut()) {
-            let (l, h): ([i64; N], [i64; N]) = (*low, *high);
-            *low = from_fn(|j| l[j].wrapping_add(sums[j] & ((1 << HALF) - 1)));
-            *high = from_fn(|j| h[j].wrapping_add(sums[j] >> HALF));
-        }
+        let (low, high) = (&mut self.low[at..at + N], &mut self.high[at..at + N]);
+        let both: [_; N] =
+            from_fn(|j| (low[j].wrapping_add(sums[j] & ((1 << HALF) - 1)), high[j].wrapping_add(sums[j] >> HALF)));
+        low.copy_from_slice(&both.map(|both| both.0));
+        high.copy_from_slice(&both.map(|both| both.1));
     }
 
     /// `low` and `high` of one entry.
