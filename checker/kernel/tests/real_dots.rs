@@ -167,7 +167,7 @@ fn short_words_at_the_limits_of_their_window_give_the_exact_sum() {
             for (right, y) in
                 [(-25, most), (-24, -most), (15, most), (15, -most), (16, most), (15, -most - 1), (900, 0)]
             {
-                let (xs, ys) = (row(terms, x, left).repeat(left_rows), row(terms, y, right));
+                let (xs, ys) = (vec![row(terms, x, left); left_rows].concat(), row(terms, y, right));
                 let dots = Real::new(256).dots(&Rows::contiguous(&xs, terms), &Rows::contiguous(&ys, terms), None);
                 let count = BigInt::from(terms - 8);
                 let rest = Dyadic::new(BigInt::from(x) * y * count, left + right);
@@ -203,7 +203,7 @@ fn few_fat_or_long_rows_against_short_words_are_enclosed() {
     for odd in [Ball::new(Dyadic::integer(3), Mag::new(1, -20)), Ball::exact(Dyadic::integer((1 << 24) + 1))] {
         let (x, mut weights) = (random.balls(40, 3, 9, true), vec![Ball::exact(Dyadic::integer(5)); 40]);
         weights[33] = odd;
-        let rows = (Rows::contiguous(&x, 40), Rows::contiguous(&weights, 20));
+        let rows = (Rows::contiguous(&x, 20), Rows::contiguous(&weights, 20));
         assert_enclosed(&Real::new(128), &rows.0, &rows.1, None, "an odd weight");
     }
 }
