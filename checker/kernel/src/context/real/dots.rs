@@ -60,6 +60,9 @@ pub(super) fn dots(
     precision: u64,
 ) -> Result<Vec<Ball>, EvalError> {
     let (terms, width) = (left.terms(), right.rows());
+    if right.terms() != terms {
+        return Err(EvalError::Internal { what: "rows of different lengths" });
+    }
     if terms > 1 << 26 {
         return Err(EvalError::Limit { what: "2^26 terms of a real dot product" });
     }
