@@ -4,11 +4,13 @@
 //! certificate its verdict, and where it bounds errors, what is allowed and what was found. Data go into the page as one JSON text; `page.js` draws them, `page.css` says how it looks.
 
 mod layout;
+mod source;
 mod summary;
 
 use crate::error::{Code, Error};
 use crate::tape::{Gradients, Id, Tape};
 use layout::layout;
+pub use source::Source;
 use std::collections::BTreeMap;
 use summary::{figure, norm, summary};
 use tl_kernel::cert::json::Json;
@@ -59,7 +61,8 @@ impl View<'_> {
         let mut uses = vec![0usize; nodes.len()];
         nodes.iter().flat_map(|node| &node.parents).for_each(|&parent| uses[parent] += 1);
         self.graph.outputs().values().for_each(|&id| uses[id] += 2);
-        let inside = |(id, uses): (usize, usize)| uses == 1 && nodes[id].op.source().is_some_and(|(kind, _)| kind == "const");
+        let inside =
+            |(id, uses): (usize, usize)| uses == 1 && nodes[id].op.source().is_some_and(|(kind, _)| kind == "const");
         uses.into_iter().enumerate().map(|at| !inside(at)).collect()
     }
 

@@ -75,7 +75,9 @@ mod tests {
 
     #[test]
     fn figures_are_short_and_keep_their_size() {
-        for (x, text) in [(0.0, "0"), (-0.0, "0"), (1.5, "1.5"), (-2.0, "-2"), (1e-7, "1.000e-7"), (1234567.0, "1.235e6")] {
+        for (x, text) in
+            [(0.0, "0"), (-0.0, "0"), (1.5, "1.5"), (-2.0, "-2"), (1e-7, "1.000e-7"), (1234567.0, "1.235e6")]
+        {
             assert_eq!(figure(x), text);
         }
         assert_eq!(figure(f64::NAN), "NaN");
