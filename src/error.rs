@@ -66,6 +66,8 @@ codes! {
         "A trace has tensors by the names of the ONNX file (or by node id), one value a node, and the outputs that `--output` does not give.";
     Recorder = "TL0522", "what a runtime computes cannot be recorded",
         "`tl bisect` runs a Python helper: `pip install -r src/diff/record/requirements.txt`, and name that interpreter with `--python` or `TL_PYTHON`.";
+    Network = "TL0541", "the layers of a network do not fit one another",
+        "The place names the layer, from 0, and the message what it takes and what it is given. `tl zoo show NAME` prints the shape after every layer of a network that fits.";
 }
 
 /// Why a command stopped.

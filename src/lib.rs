@@ -4,7 +4,7 @@
 //!
 //! The rooms: [`hardware`] the binary32 reading on the processor's floats · [`model`] models from ONNX and from graph files · [`cases`] tensors for inputs and
 //! outputs · [`files`] what is written, all or nothing · [`certificate`] certificates as text · [`schema`] their JSON Schema ·
-//! [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`commands`] the command line.
+//! [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`net`] networks as lists of layers · [`zoo`] named ones · [`commands`] the command line.
 
 pub mod bugs;
 pub mod cases;
@@ -16,8 +16,11 @@ pub mod files;
 pub mod generate;
 pub mod hardware;
 pub mod model;
+pub mod net;
 pub mod schema;
+pub mod zoo;
 
 pub use error::{Code, Error};
 pub use hardware::{Hardware32, default_schedule};
 pub use model::Model;
+pub use net::NetSpec;
