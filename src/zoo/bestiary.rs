@@ -68,11 +68,22 @@ impl Variant {
                 None => missing.push(word),
             }
         }
-        if !missing.is_empty() {
-            return Err(missing);
-        }
+        if missing.is_empty() { Ok(self.network(layers)) } else { Err(missing) }
+    }
+
+    /// The layers before the first that we do not have, as a network; `None` when there are none.
+    pub fn beginning(&self) -> Option<NetSpec> {
+        let known = self.layers.split(' ').map_while(|text| {
+            let (word, arguments, times) = written(text);
+            Some(std::iter::repeat_n(layer(word, &arguments)?, times))
+        });
+        let layers: Vec<Layer> = known.flatten().collect();
+        Some(layers).filter(|layers| !layers.is_empty() && self.input != "-").map(|layers| self.network(layers))
+    }
+
+    fn network(&self, layers: Vec<Layer>) -> NetSpec {
         let input: Vec<usize> = self.input.split('x').map(number).collect();
-        Ok(NetSpec { layers, ..NetSpec::new(self.title, &input) })
+        NetSpec { layers, ..NetSpec::new(self.title, &input) }
     }
 }
 

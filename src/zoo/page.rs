@@ -83,10 +83,15 @@ enum Finding {
 }
 
 fn finding(variant: &Variant) -> Finding {
-    match variant.spec().map(|spec| spec.lower(Mode::Eval, 1)) {
-        Err(missing) => Finding::Missing(missing),
-        Ok(Err(error)) => Finding::Refused(error),
-        Ok(Ok(lowered)) => Finding::Fits { count: lowered.count(), work: lowered.multiply_adds() },
+    match variant.spec() {
+        Ok(spec) => match spec.lower(Mode::Eval, 1) {
+            Ok(lowered) => Finding::Fits { count: lowered.count(), work: lowered.multiply_adds() },
+            Err(error) => Finding::Refused(error),
+        },
+        Err(missing) => match variant.beginning().map(|spec| spec.check()) {
+            Some(Err(error)) => Finding::Refused(error),
+            _ => Finding::Missing(missing),
+        },
     }
 }
 
