@@ -5,7 +5,7 @@ use tl::net::layers::{
     BottleneckBlock, Conv2d, ConvBn, Dense, Dropout, FireModule, Flatten, GlobalAvgPool, LayerNorm, MaxPool, MbConv,
     PatchEmbed, ResidualBlock, TransformerEncoder,
 };
-use tl::net::{Activation, Hands, Mode, NetSpec, Padding, Squeeze};
+use tl::net::{Activation, Mode, NetSpec, Padding, Returns, Squeeze};
 use tl::zoo::{NETWORKS, network, variants};
 use tl_kernel::ir::Node;
 use tl_kernel::number::Exact;
@@ -41,7 +41,7 @@ fn mb_conv(kernel: usize, padding: Padding, expand: usize) -> MbConv {
 }
 
 fn transformer(heads: usize, hidden: usize, blocks: usize) -> TransformerEncoder {
-    TransformerEncoder { width: 8, heads, hidden, blocks, hands: Hands::Class }
+    TransformerEncoder { width: 8, heads, hidden, blocks, returns: Returns::Class }
 }
 
 fn net(input: &[usize]) -> NetSpec {

@@ -1,6 +1,7 @@
 //! Every layer against PyTorch: small networks with drawn parameters, biases and statistics, evaluated here on the processor and there in binary64
 //! (`spec-tests/networks/layers.py`, a second implementation). SKIPPED where `TL_PYTHON` names no interpreter with torch.
 
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
@@ -10,7 +11,7 @@ use tl::net::layers::{
     BottleneckBlock, Conv2d, ConvBn, Dense, Dropout, FireModule, Flatten, GlobalAvgPool, InvertedResidual, LayerNorm,
     MaxPool, MbConv, PatchEmbed, ResidualBlock, SeparableConv, TransformerEncoder,
 };
-use tl::net::{Activation, Hands, Initial, Mode, NetSpec, Padding, Squeeze};
+use tl::net::{Activation, Initial, Mode, NetSpec, Padding, Returns, Squeeze};
 use tl::{Hardware32, Model};
 use tl_kernel::ir::evaluate::{Named, evaluate};
 use tl_kernel::ir::{Shape, Tensor};
@@ -85,10 +86,10 @@ fn tiny_efficientnet(squeeze: Squeeze) -> NetSpec {
         .layer(dense(8, 5))
 }
 
-fn tiny_vit(hands: Hands) -> NetSpec {
+fn tiny_vit(returns: Returns) -> NetSpec {
     NetSpec::new("tiny vit", &[3, 12, 8])
         .layer(PatchEmbed { input: 3, width: 24, patch: 4, patches: 6 })
-        .layer(TransformerEncoder { width: 24, heads: 3, hidden: 40, blocks: 2, hands })
+        .layer(TransformerEncoder { width: 24, heads: 3, hidden: 40, blocks: 2, returns })
         .layer(LayerNorm { width: 24 })
         .layer(dense(24, 5))
 }
@@ -139,8 +140,8 @@ fn networks() -> Vec<(String, NetSpec)> {
     for &squeeze in Squeeze::ALL {
         all.push((format!("efficientnet_{}", squeeze.word()), tiny_efficientnet(squeeze)));
     }
-    for &hands in Hands::ALL {
-        all.push((format!("vit_{}", hands.word()), tiny_vit(hands)));
+    for &returns in Returns::ALL {
+        all.push((format!("vit_{}", returns.word()), tiny_vit(returns)));
     }
     for name in ["mnist_mlp", "mnist_cnn", "lenet5", "cifar_cnn_bn"] {
         all.push((name.into(), tl::zoo::network(name).expect("it is in the zoo")));
@@ -159,8 +160,8 @@ fn drawn(number: u64, shape: &Shape) -> Tensor<u32> {
 }
 
 /// Writes a network, its tensors, inputs and logits for the script. What begins as ones or zeros is drawn, so that nothing is hidden behind it.
-fn record(folder: &Path, name: &str, spec: &NetSpec, mode: Mode) {
-    let lowered = spec.lower(mode, 3).unwrap_or_else(|error| panic!("{name}: {error}"));
+fn record(folder: &Path, name: &str, spec: &NetSpec, mode: Mode, batch: usize) {
+    let lowered = spec.lower(mode, batch).unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut parameters = lowered.initial(5).expect("it is small");
     for (number, parameter) in lowered.parameters.iter().enumerate() {
         let offset = match parameter.initial {
@@ -212,23 +213,46 @@ fn every_layer_computes_what_pytorch_computes() {
     let words: std::collections::BTreeSet<&str> =
         networks.iter().flat_map(|(_, spec)| spec.layers.iter().map(|layer| layer.word())).collect();
     assert_eq!(words.len(), tl::net::Layer::WORDS.len(), "a layer is in no network: {words:?}");
-    let Some(python) = std::env::var_os("TL_PYTHON") else {
-        return println!(
-            "SKIPPED: TL_PYTHON names no interpreter with the packages of spec-tests/networks/requirements.txt"
-        );
-    };
-    let probe = Command::new(&python).args(["-c", "import torch"]).output();
-    if !probe.is_ok_and(|probe| probe.status.success()) {
-        return println!("SKIPPED: the interpreter that TL_PYTHON names has no torch");
-    }
+    let Some(python) = python() else { return };
     for (name, spec) in &networks {
-        record(folder.path(), name, spec, Mode::Eval);
+        record(folder.path(), name, spec, Mode::Eval, 3);
         if spec.layers.iter().any(|layer| !matches!(layer.word(), "dense" | "flatten")) {
-            record(folder.path(), &format!("{name}_train"), spec, Mode::Train);
+            record(folder.path(), &format!("{name}_train"), spec, Mode::Train, 3);
         }
     }
+    compare(&python, folder.path());
+}
+
+/// The published networks at full size: a minute. `cargo test --release --test net_torch -- --ignored --nocapture`.
+#[test]
+#[ignore = "it takes a minute"]
+fn the_zoo_computes_what_pytorch_computes() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let Some(python) = python() else { return };
+    for entry in tl::zoo::NETWORKS {
+        record(folder.path(), entry.name, &entry.spec(), Mode::Eval, 1);
+    }
+    compare(&python, folder.path());
+}
+
+/// The interpreter with torch; without one, a SKIPPED line.
+fn python() -> Option<OsString> {
+    let Some(python) = std::env::var_os("TL_PYTHON") else {
+        println!("SKIPPED: TL_PYTHON names no interpreter with the packages of spec-tests/networks/requirements.txt");
+        return None;
+    };
+    let probe = Command::new(&python).args(["-c", "import torch"]).output();
+    if probe.is_ok_and(|probe| probe.status.success()) {
+        return Some(python);
+    }
+    println!("SKIPPED: the interpreter that TL_PYTHON names has no torch");
+    None
+}
+
+/// Runs the script over the folder.
+fn compare(python: &OsStr, folder: &Path) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec-tests/networks/layers.py");
-    let ran = Command::new(&python).arg(&script).arg(folder.path()).output().expect("the interpreter starts");
+    let ran = Command::new(python).arg(&script).arg(folder).output().expect("the interpreter starts");
     println!("{}", String::from_utf8_lossy(&ran.stdout));
     assert!(ran.status.success(), "{}\n{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
 }

@@ -57,8 +57,9 @@ fn the_bestiary_has_the_published_counts_and_these_variants_do_not_fit() {
     assert_eq!((fit, missing), (FIT, MISSING));
 }
 
-const FIT: usize = 136;
-const MISSING: usize = 111;
+const FIT: usize = 141;
+/// `tiny_detr` among them, which is refused before the first layer that is missing.
+const MISSING: usize = 106;
 
 #[test]
 fn the_page_says_what_lowering_every_network_says() {

@@ -180,7 +180,7 @@ class Network:
                 y = F.gelu(self.linear(self.layer_norm(x, f"{name}.norm2"), f"{name}.fc1"))
                 x = x + self.linear(y, f"{name}.fc2")
             x = self.layer_norm(x, f"{at}.norm")
-            return x[:, 0] if layer["hands"] == "class" else x
+            return x[:, 0] if layer["returns"] == "class" else x
         if word == "dropout":
             numerator, _, denominator = layer["rate"].partition("/")
             rate = float(numerator) / float(denominator or 1)

@@ -90,7 +90,7 @@ impl Draft {
     /// Batch, channels, height and width of an image.
     fn image(&self, node: usize) -> Fitting<[usize; 4]> {
         let dimensions = self.dimensions(node);
-        dimensions.try_into().map_err(|_| Misfit(format!("{dimensions:?} is not a batch of images")))
+        dimensions.try_into().map_err(|_| Misfit::new(format!("{dimensions:?} is not a batch of images")))
     }
 
     fn push(&mut self, op: Op, parents: &[usize], shape: Shape) -> usize {
@@ -101,7 +101,8 @@ impl Draft {
     /// A node of the inferred shape.
     pub(crate) fn node(&mut self, op: Op, parents: &[usize]) -> Fitting<usize> {
         let shapes: Vec<&Shape> = parents.iter().map(|&parent| &self.graph.nodes[parent].shape).collect();
-        let shape = op.shape(&shapes).map_err(|fault| Misfit(format!("its {} node: {}", op.name(), fault.message)))?;
+        let shape =
+            op.shape(&shapes).map_err(|fault| Misfit::new(format!("its {} node: {}", op.name(), fault.message)))?;
         Ok(self.push(op, parents, shape))
     }
 
@@ -118,7 +119,7 @@ impl Draft {
 
     fn declare(&mut self, name: &str, dimensions: &[usize], initial: Initial, trained: bool) -> Fitting<usize> {
         let name = self.named(name);
-        let shape = shape(dimensions).map_err(|misfit| Misfit(format!("its parameter {name}: {}", misfit.0)))?;
+        let shape = shape(dimensions).map_err(|misfit| Misfit::new(format!("its parameter {name}: {}", misfit)))?;
         let node = self.push(Op::Const(Const { name: name.clone() }), &[], shape.clone());
         self.parameters.push(Parameter { name, shape, initial, trained, node });
         Ok(node)
@@ -205,7 +206,7 @@ impl Draft {
     pub(crate) fn layer_norm(&mut self, name: &str, x: usize) -> Fitting<usize> {
         let (axis, width) = match self.dimensions(x) {
             [before @ .., width] => (before.len(), *width),
-            [] => return Err(Misfit("a scalar has no axis to normalise".into())),
+            [] => return Err(Misfit::new("a scalar has no axis to normalise".into())),
         };
         let epsilon = self.epsilon.clone();
         self.within(name, |draft| {
@@ -285,7 +286,7 @@ impl Draft {
     /// Position 0 of axis 1, without that axis.
     pub(crate) fn first_token(&mut self, x: usize) -> Fitting<usize> {
         let &[batch, _, width] = self.dimensions(x) else {
-            return Err(Misfit(format!("{:?} are not tokens", self.dimensions(x))));
+            return Err(Misfit::new(format!("{:?} are not tokens", self.dimensions(x))));
         };
         let end = [batch, 1, width].map(|n| n as i64).to_vec(); // below 2^31
         let token = self.node(Op::Slice(Slice { start: vec![0; 3], end, step: vec![1; 3] }), &[x])?;

@@ -9,23 +9,43 @@ use tl_kernel::ir::Shape;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Features(Shape);
 
-/// Why a layer cannot take what it is given: one sentence with both shapes, lower case, without a full stop.
+/// Why a layer cannot take what it is given, or cannot be built: one sentence, lower case, without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misfit(pub String);
+pub struct Misfit {
+    what: String,
+    /// Whether the sentence ends with the features that are given.
+    given: bool,
+}
 
 /// A result, or why there is none.
 pub type Fitting<T> = Result<T, Misfit>;
 
 impl Misfit {
+    /// What is wrong with the layer itself.
+    pub fn new(what: impl Into<String>) -> Self {
+        Misfit { what: what.into(), given: false }
+    }
+
     /// The layer takes features like `expected`, and is given others.
     pub fn takes(expected: impl fmt::Display, given: &Features) -> Self {
-        Misfit(format!("it takes {expected}, it is given {given}"))
+        Misfit { what: format!("it takes {expected}, it is given {given}"), given: true }
+    }
+
+    /// The same, where `giver` says what gives the features.
+    pub(crate) fn by(self, giver: impl FnOnce() -> String) -> Self {
+        if self.given { Misfit::new(format!("{} by {}", self.what, giver())) } else { self }
+    }
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
     }
 }
 
 /// `Ok` when the condition holds, else the misfit.
 pub(crate) fn require(condition: bool, message: impl FnOnce() -> String) -> Fitting<()> {
-    if condition { Ok(()) } else { Err(Misfit(message())) }
+    if condition { Ok(()) } else { Err(Misfit::new(message())) }
 }
 
 /// `Ok` when none of these numbers of a layer is zero.
@@ -35,7 +55,7 @@ pub(crate) fn positive(numbers: &[(&str, usize)]) -> Fitting<()> {
 
 /// The shape of these dimensions; what has a zero, or more elements than a tensor may have, is none.
 pub(crate) fn shape(dimensions: &[usize]) -> Fitting<Shape> {
-    Shape::new(dimensions.to_vec()).map_err(Misfit)
+    Shape::new(dimensions.to_vec()).map_err(Misfit::new)
 }
 
 impl Features {

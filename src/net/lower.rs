@@ -59,7 +59,7 @@ impl NetSpec {
             let message = format!("a batch of {batch}, it is 1 to {LARGEST_BATCH}");
             return Err(Error::new(Code::Network, &self.name, message));
         }
-        let fault = |misfit: Misfit| Error::new(Code::Network, &self.name, format!("input: {}", misfit.0));
+        let fault = |misfit: Misfit| Error::new(Code::Network, &self.name, format!("input: {}", misfit));
         let mut draft = Draft::new(mode, self.epsilon.clone());
         let input = draft.input(INPUT.into(), shapes[0].batched(batch).map_err(fault)?);
         let (mut x, mut layers) = (input, Vec::new());
@@ -72,10 +72,10 @@ impl NetSpec {
                     if stated == *built {
                         Ok(x)
                     } else {
-                        Err(Misfit(format!("its rule states {stated}, {built} is built")))
+                        Err(Misfit::new(format!("its rule states {stated}, {built} is built")))
                     }
                 })
-                .map_err(|misfit| self.misfit(i, &misfit.0))?;
+                .map_err(|misfit| self.misfit(i, &misfit))?;
             let nodes = [first, draft.graph.nodes.len()];
             let counted = draft.parameters[declared..].iter().filter(|parameter| parameter.trained);
             layers.push(Row {

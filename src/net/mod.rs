@@ -28,7 +28,7 @@ pub use features::{Features, Fitting, Misfit};
 pub use initial::Initial;
 pub use layers::Layer;
 pub use lower::{Lowered, Row};
-pub use words::{Activation, Hands, Padding, Squeeze};
+pub use words::{Activation, Padding, Returns, Squeeze};
 
 use crate::error::{Code, Error};
 use std::fs;
@@ -149,10 +149,10 @@ impl NetSpec {
         if self.epsilon.is_negative() {
             return Err(fault(format!("epsilon {} is negative", self.epsilon)));
         }
-        let mut shapes = vec![Features::new(&self.input).map_err(|misfit| fault(format!("input: {}", misfit.0)))?];
+        let mut shapes = vec![Features::new(&self.input).map_err(|misfit| fault(format!("input: {}", misfit)))?];
         for (i, layer) in self.layers.iter().enumerate() {
             let next =
-                layer.output(&shapes[i]).map_err(|misfit| self.misfit(i, &(misfit.0 + &self.giver(i, &shapes))))?;
+                layer.output(&shapes[i]).map_err(|misfit| self.misfit(i, misfit.by(|| self.giver(i, &shapes))))?;
             shapes.push(next);
         }
         Ok(shapes)
@@ -161,15 +161,15 @@ impl NetSpec {
     /// Where the features that layer `i` is given come from.
     fn giver(&self, i: usize, shapes: &[Features]) -> String {
         match i.checked_sub(1).map(|before| (before, &self.layers[before])) {
-            None => " by the input".into(),
-            Some((before, Layer::Flatten(_))) => format!(" by layer {before} (flatten) of {}", shapes[before]),
-            Some((before, layer)) => format!(" by layer {before} ({})", layer.word()),
+            None => "the input".into(),
+            Some((before, Layer::Flatten(_))) => format!("layer {before} (flatten) of {}", shapes[before]),
+            Some((before, layer)) => format!("layer {before} ({})", layer.word()),
         }
     }
 
     /// A fault of layer `i`.
-    fn misfit(&self, i: usize, message: &str) -> Error {
+    fn misfit(&self, i: usize, misfit: Misfit) -> Error {
         let layer = self.layers.get(i).map_or("", Layer::word);
-        Error::new(Code::Network, format!("{} layer {i} ({layer})", self.name), message)
+        Error::new(Code::Network, format!("{} layer {i} ({layer})", self.name), misfit.to_string())
     }
 }

@@ -87,7 +87,7 @@ words! {
     }
 
     /// What a transformer hands on.
-    pub enum Hands {
+    pub enum Returns {
         /// The token at position 0, as a vector.
         Class = "class",
         /// All tokens.

@@ -9,7 +9,7 @@ use crate::net::layers::{
     BottleneckBlock, Conv2d, ConvBn, Dense, FireModule, Flatten, GlobalAvgPool, InvertedResidual, MaxPool, MbConv,
     PatchEmbed, ResidualBlock, SeparableConv, TransformerEncoder,
 };
-use crate::net::{Activation, Hands, Layer, NetSpec, Padding, Squeeze};
+use crate::net::{Activation, Layer, NetSpec, Padding, Returns, Squeeze};
 
 const TABLE: &str = include_str!("../../zoo/bestiary.tsv");
 
@@ -165,7 +165,7 @@ fn layer(word: &str, arguments: &[&str]) -> Option<Layer> {
             heads: n(1),
             hidden: n(2),
             blocks: n(3),
-            hands: Hands::named(arguments[4]).unwrap_or_else(|| panic!("what it hands on: {}", arguments[4])),
+            returns: Returns::named(arguments[4]).unwrap_or_else(|| panic!("what it hands on: {}", arguments[4])),
         }
         .into(),
         _ => return None,

@@ -48,7 +48,7 @@ networks! {
     "mobilenet_v2", 2_236_682, "chapter 7; relu6 everywhere, as in Sandler et al. (2018)";
     "efficientnet_b0", 4_020_358, "Tan and Le (2019): the squeeze is a quarter of the block's input; swish everywhere";
     "efficientnet_b0_expanded", 7_155_658, "chapter 8: the squeeze is a quarter of the expanded width";
-    "vit_tiny", 5_526_346, "chapter 9";
+    "vit_tiny", 5_526_346, "chapter 10";
     "lenet5", 61_706, "LeCun et al. (1998) with maxima and rectifiers; valid padding";
 }
 

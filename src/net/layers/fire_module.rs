@@ -26,7 +26,7 @@ impl Rule for FireModule {
     fn output(&self, x: &Features) -> Fitting<Features> {
         let [height, width] = x.image(self.input)?;
         let output = self.expand1.checked_add(self.expand3);
-        let output = output.ok_or_else(|| Misfit(format!("{} and {} channels", self.expand1, self.expand3)))?;
+        let output = output.ok_or_else(|| Misfit::new(format!("{} and {} channels", self.expand1, self.expand3)))?;
         Features::new(&[output, height, width])
     }
 

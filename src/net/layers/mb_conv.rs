@@ -56,7 +56,7 @@ impl Rule for MbConv {
         let &MbConv { output, expand, kernel, padding, activation, .. } = self;
         for block in 0..self.blocks {
             let (input, stride) = if block == 0 { (self.input, self.stride) } else { (output, 1) };
-            let middle = input.checked_mul(expand).ok_or_else(|| Misfit(format!("{expand} times {input} channels")))?;
+            let middle = input.checked_mul(expand).ok_or_else(|| Misfit::new(format!("{expand} times {input} channels")))?;
             x = draft.within(format!("block{block}"), |draft| {
                 let mut y = x;
                 if expand != 1 {

@@ -35,7 +35,7 @@ mod prelude {
     pub(super) use crate::net::draft::{Convolution, Draft};
     pub(super) use crate::net::features::{Features, Fitting, Misfit, positive, require};
     pub(super) use crate::net::initial::Initial;
-    pub(super) use crate::net::words::{Activation, Hands, Padding, Squeeze};
+    pub(super) use crate::net::words::{Activation, Padding, Returns, Squeeze};
     pub(super) use tl_kernel::cert::json::{Json, Object};
     pub(super) use tl_kernel::diagnostic::Diagnostic;
     pub(super) use tl_kernel::ir::attributes::Attribute;

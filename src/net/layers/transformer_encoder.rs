@@ -21,7 +21,7 @@ record! {
         /// How many blocks.
         pub blocks: usize,
         /// What goes out.
-        pub hands: Hands,
+        pub returns: Returns,
     }
 }
 
@@ -32,9 +32,9 @@ impl Rule for TransformerEncoder {
             format!("width {} does not divide into {} heads", self.width, self.heads)
         })?;
         let length = x.tokens(self.width)?;
-        match self.hands {
-            Hands::Class => Features::new(&[self.width]),
-            Hands::Sequence => Features::new(&[length, self.width]),
+        match self.returns {
+            Returns::Class => Features::new(&[self.width]),
+            Returns::Sequence => Features::new(&[length, self.width]),
         }
     }
 
@@ -52,9 +52,9 @@ impl Rule for TransformerEncoder {
             })?;
         }
         let x = draft.layer_norm("norm", x)?;
-        match self.hands {
-            Hands::Class => draft.first_token(x),
-            Hands::Sequence => Ok(x),
+        match self.returns {
+            Returns::Class => draft.first_token(x),
+            Returns::Sequence => Ok(x),
         }
     }
 
@@ -67,7 +67,7 @@ impl TransformerEncoder {
     /// Self-attention of tokens [batch, length, width], with its last affine map.
     fn attention(&self, draft: &mut Draft, x: usize) -> Fitting<usize> {
         let &[batch, length, _] = draft.dimensions(x) else {
-            return Err(Misfit(format!("{:?} are not tokens", draft.dimensions(x))));
+            return Err(Misfit::new(format!("{:?} are not tokens", draft.dimensions(x))));
         };
         let each = self.width / self.heads;
         let head = |draft: &mut Draft, name: &str, order: &[usize; 4]| {
@@ -80,7 +80,7 @@ impl TransformerEncoder {
         let value = head(draft, "value", &[0, 2, 1, 3])?;
         let scores = draft.node(Op::Matmul(Matmul {}), &[query, key])?;
         let factor = Exact::from_binary32(((1.0 / (each as f64).sqrt()) as f32).to_bits());
-        let factor = factor.ok_or_else(|| Misfit(format!("1/√{each} is no binary32 number")))?;
+        let factor = factor.ok_or_else(|| Misfit::new(format!("1/√{each} is no binary32 number")))?;
         let scores = draft.node(Op::Scale(Scale { factor }), &[scores])?;
         let weights = draft.node(Op::Softmax(Softmax { axis: 3 }), &[scores])?;
         let mixed = draft.node(Op::Matmul(Matmul {}), &[weights, value])?;
