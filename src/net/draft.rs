@@ -206,7 +206,7 @@ impl Draft {
     pub(crate) fn layer_norm(&mut self, name: &str, x: usize) -> Fitting<usize> {
         let (axis, width) = match self.dimensions(x) {
             [before @ .., width] => (before.len(), *width),
-            [] => return Err(Misfit::new("a scalar has no axis to normalise".into())),
+            [] => return Err(Misfit::new("a scalar has no axis to normalise")),
         };
         let epsilon = self.epsilon.clone();
         self.within(name, |draft| {

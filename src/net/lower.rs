@@ -75,7 +75,7 @@ impl NetSpec {
                         Err(Misfit::new(format!("its rule states {stated}, {built} is built")))
                     }
                 })
-                .map_err(|misfit| self.misfit(i, &misfit))?;
+                .map_err(|misfit| self.misfit(i, misfit))?;
             let nodes = [first, draft.graph.nodes.len()];
             let counted = draft.parameters[declared..].iter().filter(|parameter| parameter.trained);
             layers.push(Row {
