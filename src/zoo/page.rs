@@ -2,9 +2,11 @@
 
 use super::{NETWORKS, Variant, variants};
 use crate::error::Error;
-use crate::net::{Mode, NetSpec};
+use crate::net::layers::Argument;
+use crate::net::{Layer, Mode, NetSpec};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use tl_kernel::cert::json::Json;
 
 const OPENING: &str = "# The model zoo
 
@@ -24,6 +26,14 @@ adds to the variance. Padding is `same` (XLA's: ⌈n / stride⌉ positions, the 
 `relu`, `relu6`, `identity`, `swish`, `hSwish` and `gelu` (by the exact error function). `--mode train` normalises batches by their own statistics and makes the masks of dropout inputs of the
 graph; `--mode eval` normalises by running statistics, constants of the graph that no count includes, and drops nothing. Initial values are drawn by a documented generator
 (`src/net/initial.rs`): the same seed gives the same bits on every machine.
+
+";
+
+const LAYERS: &str = "
+## The layers
+
+What a layer is in the vocabulary of the checker, and the names and shapes of its parameters, stand at the head of its file in `src/net/layers/`. The parameters of layer N are called
+`layers.N.weight`, `layers.N.block0.conv1.weight`, and so on.
 
 ";
 
@@ -70,9 +80,40 @@ pub fn page() -> Result<String, Error> {
             about = entry.about,
         );
     }
+    page += LAYERS;
+    page += &vocabulary();
     page += BESTIARY;
     bestiary(&mut page);
     Ok(page)
+}
+
+/// The layers with their arguments.
+fn vocabulary() -> String {
+    let mut text = String::from("| layer | what it is | arguments |\n|---|---|---|\n");
+    for (word, about, arguments) in Layer::vocabulary() {
+        let argument = |argument: &Argument| {
+            let about = argument.about.trim().trim_end_matches('.');
+            format!("`{}` ({}): {about}", argument.name, kind(&argument.schema))
+        };
+        let arguments: Vec<String> = arguments.iter().map(argument).collect();
+        let arguments = if arguments.is_empty() { "none".into() } else { arguments.join("<br>") };
+        let _ = writeln!(text, "| `{word}` | {} | {arguments} |", about.trim().trim_end_matches('.'));
+    }
+    text
+}
+
+/// The kind of value that a schema admits, in words.
+fn kind(schema: &Json) -> String {
+    let Json::Object(entries) = schema else { return String::new() };
+    match entries.first() {
+        Some((key, Json::Array(words))) if key == "enum" => {
+            let words = words.iter().map(|word| word.to_string().trim_matches('"').to_string());
+            words.collect::<Vec<_>>().join(", ")
+        }
+        Some((_, Json::String(name))) if name == "boolean" => "true, false".into(),
+        Some((_, Json::String(name))) if name == "integer" => "integer".into(),
+        _ => "exact number as a string, such as \"1/10\"".into(),
+    }
 }
 
 /// What the shape check says of a variant.

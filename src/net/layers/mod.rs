@@ -15,6 +15,19 @@ pub(crate) trait Record: Sized {
     fn decode(object: &mut Object) -> Result<Self, Diagnostic>;
     /// The keys in the order of declaration.
     fn encode(&self) -> Vec<(String, Json)>;
+    /// The keys with what they mean, in the order of declaration.
+    fn arguments() -> Vec<Argument>;
+}
+
+/// A key of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Argument {
+    /// The key.
+    pub name: &'static str,
+    /// What it means, a sentence.
+    pub about: &'static str,
+    /// The JSON Schema of its value.
+    pub schema: Json,
 }
 
 /// What a layer is.
@@ -31,7 +44,7 @@ pub(crate) trait Rule: Record {
 
 /// What the file of every layer needs.
 mod prelude {
-    pub(super) use super::{Record, Rule};
+    pub(super) use super::{Argument, Record, Rule};
     pub(super) use crate::net::draft::{Convolution, Draft};
     pub(super) use crate::net::features::{Features, Fitting, Misfit, positive, require};
     pub(super) use crate::net::initial::Initial;
@@ -43,10 +56,10 @@ mod prelude {
 
 /// Declares a record together with its decoder and encoder, so that the three cannot drift apart.
 macro_rules! record {
-    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
+    ($(#[$meta:meta])* pub struct $name:ident { $(#[doc = $about:literal] pub $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+        pub struct $name { $(#[doc = $about] pub $field: $type,)* }
 
         impl Record for $name {
             #[allow(unused_variables, reason = "a layer without arguments decodes nothing")]
@@ -56,21 +69,33 @@ macro_rules! record {
             fn encode(&self) -> Vec<(String, Json)> {
                 vec![$((stringify!($field).into(), Attribute::encode(&self.$field)),)*]
             }
+            fn arguments() -> Vec<Argument> {
+                vec![$(Argument {
+                    name: stringify!($field),
+                    about: $about,
+                    schema: <$type as Attribute>::schema(),
+                },)*]
+            }
         }
     };
 }
 
 macro_rules! layers {
-    ($($(#[$meta:meta])* $word:literal => $file:ident::$variant:ident;)*) => {
+    ($(#[doc = $about:literal] $word:literal => $file:ident::$variant:ident;)*) => {
         $(mod $file; pub use $file::$variant;)*
 
         /// A layer with its arguments.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Layer { $($(#[$meta])* $variant($variant),)* }
+        pub enum Layer { $(#[doc = $about] $variant($variant),)* }
 
         impl Layer {
             /// Every word of the vocabulary.
             pub const WORDS: &'static [&'static str] = &[$($word,)*];
+
+            /// Every word with what it is, a sentence, and its arguments.
+            pub fn vocabulary() -> Vec<(&'static str, &'static str, Vec<Argument>)> {
+                vec![$(($word, $about, <$variant as Record>::arguments()),)*]
+            }
 
             /// The word, as specifications write it.
             pub fn word(&self) -> &'static str {
