@@ -183,6 +183,13 @@ fn layers_that_do_not_fit_are_named_with_both_shapes() {
         (net(&[8]).layer(rate("1")), "net layer 0 (dropout)", "rate 1 is not a fraction"),
         (net(&[8]).layer(rate("-1/4")), "net layer 0 (dropout)", "rate -1/4 is not a fraction"),
         (net(&[8]), "net", "it has no layers"),
+        (
+            NetSpec { name: "\u{1b}[2J".into(), ..net(&[8]) },
+            "the name of the network",
+            "none of them a control character",
+        ),
+        (NetSpec { name: "n".repeat(201), ..net(&[8]) }, "the name of the network", "1 to 200 characters"),
+        (NetSpec { name: String::new(), ..net(&[8]) }, "the name of the network", "1 to 200 characters"),
         (net(&[]).layer(Flatten {}), "net", "input: features have one to three dimensions, not 0"),
         (net(&[1, 2, 3, 4]).layer(Flatten {}), "net", "input: features have one to three dimensions, not 4"),
         (net(&[3, 0, 2]).layer(Flatten {}), "net", "input: dimension 1 is zero"),

@@ -96,13 +96,14 @@ fn tiny_vit(returns: Returns) -> NetSpec {
 
 fn plain(padding: Padding, kernel: usize, activation: Activation) -> NetSpec {
     let conv = |input, output, stride| Conv2d { input, output, kernel, stride, padding, activation };
-    let probe = NetSpec::new("", &[2, 15, 14]).layer(conv(2, 6, 1)).layer(MaxPool { kernel: 2, stride: 2, padding });
+    let probe =
+        NetSpec::new("plain", &[2, 15, 14]).layer(conv(2, 6, 1)).layer(MaxPool { kernel: 2, stride: 2, padding });
     let probe = probe
         .layer(conv(6, 5, 2))
         .layer(Dropout { rate: Exact::fraction(1, 4).expect("a fraction") })
         .layer(Flatten {});
     let width = probe.check().expect("it fits").last().expect("a shape").elements();
-    NetSpec { name: "plain".into(), ..probe }.layer(Dense { input: width, output: 9, activation }).layer(dense(9, 5))
+    probe.layer(Dense { input: width, output: 9, activation }).layer(dense(9, 5))
 }
 
 fn wide(activation: Activation) -> NetSpec {

@@ -43,6 +43,8 @@ use tl_kernel::{Diagnostic, Limits};
 pub const FORMAT: &str = "tl-net/1";
 /// Most layers, and most blocks of all layers together: what is built of them stays within the kernel's number of nodes.
 pub const MOST_BLOCKS: usize = 2_000;
+/// Longest name, in characters: it stands in messages.
+pub const LONGEST_NAME: usize = 200;
 /// Largest extent of a window.
 pub const LARGEST_WINDOW: usize = 1 << 16;
 /// Largest batch.
@@ -136,6 +138,11 @@ impl NetSpec {
     /// The shape of one sample before every layer and after the last, or the first layer that cannot take what it is given.
     pub fn check(&self) -> Result<Vec<Features>, Error> {
         let fault = |message: String| Error::new(Code::Network, &self.name, message);
+        let length = self.name.chars().count();
+        if length == 0 || length > LONGEST_NAME || self.name.chars().any(char::is_control) {
+            let message = format!("a name has 1 to {LONGEST_NAME} characters, none of them a control character");
+            return Err(Error::new(Code::Network, "the name of the network", message));
+        }
         if self.layers.is_empty() {
             return Err(fault("it has no layers".into()));
         }
