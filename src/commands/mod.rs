@@ -11,6 +11,7 @@ mod generate;
 mod import;
 mod run;
 mod view;
+mod zoo;
 
 pub(crate) use certify::settings;
 
@@ -63,6 +64,8 @@ enum Command {
     Bugs(bugs::Bugs),
     /// Draw a graph, or a run of it with its gradients, as one self-contained page
     View(view::Show),
+    /// Networks as lists of layers: list, show, count and check them, and build graph files of them
+    Zoo(zoo::Zoo),
     /// Print the JSON Schema of certificates
     Schema,
     /// Print the page of a diagnostic code, such as TL0231
@@ -153,6 +156,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Generate(generate) => generate.run(&mut text),
         Command::Bugs(bugs) => bugs.run(&mut text, &mut notes),
         Command::View(view) => view.run(&mut text),
+        Command::Zoo(zoo) => zoo.run(&mut text, &mut notes),
         Command::Schema => schema(&mut text),
         Command::Explain { code } => explain(code, &mut text),
         Command::Completions { shell } => completions(*shell, &mut text),
