@@ -4,8 +4,9 @@
 //! (evaluation); with `batch` they are those of each channel of x: mean = Σx / n, var = Σ(x − mean)² / n, the biased one (training).
 //! Shapes: x [N, C, ..], the others [C] → the shape of x. Constraints: batch_norm_c1 … batch_norm_c4 (`spec-tests/ops/batch_norm.md`).
 
-use crate::spec::normalise::{Statistics as Given, Terms, affine_vjp};
+use crate::spec::normalise::Statistics as Given;
 use crate::spec::prelude::*;
+use crate::spec::vjp::normal::{Terms, affine_vjp, normalised_vjp};
 
 keywords! {
     /// Where mean and variance come from.

@@ -6,8 +6,9 @@
 //! Shapes: x [N, C, spatial..], weight [C, O/groups, kernel..], bias [O] (may be absent) → y [N, O, out..].
 //! Constraints: conv_transpose_c1 … conv_transpose_c6 (`spec-tests/ops/conv_transpose.md`).
 
-use crate::spec::conv::{GroupedDots, correlate, spread, with_bias};
+use crate::spec::conv::{GroupedDots, spread};
 use crate::spec::prelude::*;
+use crate::spec::vjp::window::{correlate, with_bias};
 
 attributes! {
     /// Transposed convolution; the lists have one entry per spatial axis.

@@ -5,6 +5,7 @@
 //! Constraints: group_norm_c1 … group_norm_c4 (`spec-tests/ops/group_norm.md`).
 
 use crate::spec::prelude::*;
+use crate::spec::vjp::normal::normalise_vjp;
 
 attributes! {
     /// Group normalisation.

@@ -5,6 +5,7 @@
 //! Constraints: instance_norm_c1 … instance_norm_c3 (`spec-tests/ops/instance_norm.md`).
 
 use crate::spec::prelude::*;
+use crate::spec::vjp::normal::normalise_vjp;
 
 attributes! {
     /// Instance normalisation.

@@ -5,6 +5,7 @@
 //! Constraints: layer_norm_c1 … layer_norm_c3 (`spec-tests/ops/layer_norm.md`).
 
 use crate::spec::prelude::*;
+use crate::spec::vjp::normal::normalise_vjp;
 
 attributes! {
     /// Layer normalisation.

@@ -124,9 +124,7 @@ pub(crate) fn wrong_parents() -> Fault {
 mod prelude {
     pub(super) use super::axis::{along, around, at, lines, reduced, require_axis};
     pub(super) use super::elementwise::{equal_shapes, map, square};
-    pub(super) use super::normalise::{
-        normalise, normalise_vjp, normalised, normalised_vjp, require_epsilon, statistics,
-    };
+    pub(super) use super::normalise::{normalise, normalised, require_epsilon, statistics};
     pub(super) use super::rearrange::{locate, rearrange, repeating_strides};
     pub(super) use super::reduce::{fold, mean, reduce};
     pub(super) use super::vjp::{Cotangents, Point, Vjp, gate, routed, totals, transposed, unreduced, within};

@@ -5,6 +5,7 @@
 //! Constraints: rms_norm_c1 … rms_norm_c3 (`spec-tests/ops/rms_norm.md`).
 
 use crate::spec::prelude::*;
+use crate::spec::vjp::normal::normalise_vjp;
 
 attributes! {
     /// Root mean square normalisation.

@@ -6,6 +6,9 @@
 //! Conventions where no derivative exists: relu'(0) = 0, leaky_relu and elu take the lower branch at 0, abs'(0) = 0; clamp and its kin have slope 1 inside and on the bounds;
 //! a maximum or minimum goes to the first operand, cell or term (row-major) that attains it. Where a reading cannot tell which branch is meant, the cotangent is the hull of both.
 
+pub(crate) mod normal;
+pub(crate) mod window;
+
 use crate::context::linear::{Form, Linear};
 use crate::spec::prelude::*;
 use std::cmp::Ordering;
@@ -159,7 +162,7 @@ pub(crate) fn unreduced<C: Context>(
 ) -> Result<Vec<(usize, C::Value)>, EvalError> {
     let mut placed = Vec::with_capacity(at.x.data().len());
     for (line, (y, d)) in lines.zip(at.y.data().iter().zip(dy.data())) {
-        placed.extend(line.iter().copied().zip(f(&super::axis::at(at.x, &line), y, d)?));
+        placed.extend(line.iter().copied().zip(f(&crate::spec::axis::at(at.x, &line), y, d)?));
     }
     Ok(placed)
 }
