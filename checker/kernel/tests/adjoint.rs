@@ -68,6 +68,8 @@ const RATIONAL: &[Row] = &[
     ("global_avg_pool", "{}", &[&[2, 3, 2, 2]]),
     ("adaptive_avg_pool", r#"{"output":[2,2]}"#, &[&[1, 2, 3, 5]]),
     ("upsample", r#"{"mode":"linear","coordinates":"half_pixel","size":[5,3],"scale":["5/2","1"]}"#, &[&[1, 2, 2, 3]]),
+    ("mse", r#"{"reduction":"none"}"#, &[&[2, 3], &[2, 3]]),
+    ("mse", r#"{"reduction":"batch_mean"}"#, &[&[2, 3], &[2, 3]]),
     ("upsample", r#"{"mode":"nearest_floor","coordinates":"asymmetric","size":[4],"scale":["2"]}"#, &[&[1, 2, 2]]),
 ];
 
@@ -129,7 +131,7 @@ const LOSSES: &[(Row, &str, &str)] = &[
     (("mse", r#"{"reduction":"batch_mean"}"#, &[&[2, 3], &[2, 3]]), "ss", "exact"),
     (("mae", r#"{"reduction":"none"}"#, &[&[2, 3], &[2, 3]]), "ss", "exact"),
     (("mae", r#"{"reduction":"batch_mean"}"#, &[&[2, 3], &[2, 3]]), "ss", "exact"),
-    (("huber", r#"{"delta":"2","reduction":"none"}"#, &[&[3, 4], &[3, 4]]), "ss", "exact"),
+    (("huber", r#"{"delta":"15/7","reduction":"none"}"#, &[&[3, 4], &[3, 4]]), "ss", "exact"),
     (("huber", r#"{"delta":"7/3","reduction":"mean"}"#, &[&[3, 4], &[3, 4]]), "ss", "exact"),
     (("hinge", r#"{"margin":"1","reduction":"none"}"#, &[&[2, 3], &[2, 3]]), "s±", "exact"),
     (("hinge", r#"{"margin":"1","reduction":"sum"}"#, &[&[2, 3], &[2, 3]]), "ss", "exact"),
