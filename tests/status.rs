@@ -130,7 +130,11 @@ impl Example {
             return "identity".to_string();
         }
         for parents in (1..=all).rev() {
-            let of = if parents == all { String::new() } else { format!(", by the first {parents} of {all} parents") };
+            let of = match parents {
+                _ if parents == all => String::new(),
+                1 => ", by the first parent alone".to_string(),
+                _ => format!(", by the first {parents} of {all} parents"),
+            };
             let mut found = Err("");
             for method in ["exact", "enclosure"] {
                 found = self.adjoint(method, parents);
