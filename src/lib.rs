@@ -4,8 +4,10 @@
 //!
 //! The rooms: [`hardware`] the binary32 reading on the processor's floats · [`model`] models from ONNX and from graph files · [`cases`] tensors for inputs and
 //! outputs · [`files`] what is written, all or nothing · [`certificate`] certificates as text · [`schema`] their JSON Schema ·
-//! [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`commands`] the command line.
+//! [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`book`] a book's 81 items about
+//! backpropagation, checked · [`commands`] the command line.
 
+pub mod book;
 pub mod bugs;
 pub mod cases;
 pub mod certificate;
