@@ -1,6 +1,6 @@
 //! Chapter 5: batch normalisation, from its affine step to the three terms of its backward function.
 
-use super::layers::{EPSILON, affine, batch_norm, normalised, statistics};
+use super::layers::{affine, batch_norm, normalised, statistics};
 use super::record::Map;
 use super::sheet::Sheet;
 use super::{Case, Check, Item, Kind};
@@ -134,9 +134,4 @@ pub(super) fn inverse_deviation_without_epsilon(s: &mut Sheet, x: usize) -> usiz
     let variance = s.mean(square, &[0]);
     let istd = s.node("rsqrt", &[variance]);
     s.broadcast_like(istd, x)
-}
-
-/// What every normalisation here adds to the variance.
-pub(super) fn epsilon() -> &'static str {
-    EPSILON
 }

@@ -77,7 +77,7 @@ pub(super) const ITEMS: &[Item] = &[
                 ])
                 .kink(
                     &[1.0, 1.0, 5.0, 4.0, 1.0, 1.0, 5.0, 5.0, 0.0, 2.0, 3.0, 3.0, 2.0, 2.0, 1.0, 0.0],
-                    Some(&[1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+                    &[1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
                     "at a tie ours sends everything to the first maximum in row-major order: the limit of the derivatives as that pixel comes from above",
                 )
         }),

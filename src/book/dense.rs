@@ -93,7 +93,7 @@ pub(super) const ITEMS: &[Item] = &[
         check: Check::Backward(|| {
             Case::new(relu(), &[5]).kink(
                 &[0.0, 1.0, -1.0, 0.0, 0.25],
-                Some(&[-1.0, 0.0, 0.0, -1.0, 0.0]),
+                &[-1.0, 0.0, 0.0, -1.0, 0.0],
                 "ours stops it (relu'(0) = 0): the limit of the derivatives from below, so an element of the subdifferential [0, 1]",
             )
         }),
@@ -105,11 +105,15 @@ pub(super) const ITEMS: &[Item] = &[
         statement: "The backward function of affine, ReLU, affine, ReLU, affine is the chain of theirs, wherever no unit is exactly at 0.",
         graph: "a perceptron 4 → 3 → 3 → 2, chain of five records",
         check: Check::Backward(|| {
-            Case::new(perceptron(), &[4]).kink(
-                &[0.0, 0.0, 0.0, 0.0],
-                None,
-                "a chain of conventions need not be a subgradient: relu(x) − relu(−x) is x, its derivative at 0 is 1, and the convention returns 0",
-            )
+            let (at, down) = at_a_kink();
+            Case::new(perceptron(), &[4])
+                .kink(&at, &down, "where a unit is exactly at 0 the convention counts it as off: the limit of the derivatives as it goes off")
+                .returning(
+                    Record::new(identity_with_a_kink, |_, _, dy| dy),
+                    &[0.0],
+                    &[0.0],
+                    "a chain of conventions need not be a subgradient: relu(x) − relu(−x) is x, its derivative is 1 everywhere, and at 0 the convention returns 0",
+                )
         }),
     },
 ];
@@ -140,8 +144,20 @@ fn perceptron() -> Record {
     chain_all([dense("first", 4, 3), relu(), dense("second", 3, 3), relu(), dense("third", 3, 2)])
 }
 
+/// A point at which the first unit of the perceptron is exactly at 0, and a direction in which it goes off.
+fn at_a_kink() -> (Vec<f32>, Vec<f32>) {
+    let mut s = Sheet::default();
+    let first = Dense::new("first", 4, 3);
+    let (weight, bias) = (first.weight(&mut s), first.bias(&mut s));
+    let (weight, bias) = (s.data(weight), s.data(bias));
+    // A weight that is a power of two divides the bias exactly.
+    let at = (0..4).find(|&at| weight[at].to_bits() << 9 == 0).unwrap_or(0);
+    let place = |value: f32| (0..4).map(|other| if other == at { value } else { 0.0 }).collect();
+    (place(-bias[0] / weight[at]), place(-weight[at].signum()))
+}
+
 /// relu(x) − relu(−x), which is x.
-pub(super) fn identity_with_a_kink(s: &mut Sheet, x: usize) -> usize {
+fn identity_with_a_kink(s: &mut Sheet, x: usize) -> usize {
     let minus = s.node("neg", &[x]);
     let (up, down) = (s.node("relu", &[x]), s.node("relu", &[minus]));
     s.sub(up, down)

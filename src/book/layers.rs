@@ -10,9 +10,9 @@ use super::record::{
 use super::sheet::Sheet;
 
 /// 1/√(2π) to 120 digits: what the density of the normal distribution is at 0. The checks show that the digits are right.
-pub(super) const NORMAL_AT_0: &str = "0.398942280401432677939946059934381868475858631164934657665925829670657925899301838501252333907306936430302558863518268551";
+const NORMAL_AT_0: &str = "0.398942280401432677939946059934381868475858631164934657665925829670657925899301838501252333907306936430302558863518268551";
 /// ε of every normalisation.
-pub(super) const EPSILON: &str = "1/100000";
+const EPSILON: &str = "1/100000";
 
 // Identity, constant factors, and reindexing.
 
@@ -28,16 +28,6 @@ pub(super) fn scaled(factor: &'static str) -> Record {
 /// A matrix, or the last two axes, transposed.
 pub(super) fn transposed() -> Record {
     Record::new(|s, x| s.transpose(x), |s, _, dy| s.transpose(dy))
-}
-
-/// The same elements in another shape.
-pub(super) fn reshaped(dimensions: &'static [usize]) -> Record {
-    Record::new(move |s, x| s.reshape(x, dimensions), |s, x, dy| s.reshape_like(dy, x))
-}
-
-/// The axes in another order; `back` is the inverse order.
-pub(super) fn permuted(order: &'static [usize], back: &'static [usize]) -> Record {
-    Record::new(move |s, x| s.permute(x, order), move |s, _, dy| s.permute(dy, back))
 }
 
 // Affine maps.

@@ -11,16 +11,23 @@
 mod attention;
 mod batch_norm;
 mod calculus;
+mod check;
 mod convolution;
 mod dense;
 mod depthwise;
+mod derivative;
 mod gelu;
 mod layers;
+mod page;
 mod program;
 mod record;
 mod residual;
 mod sheet;
+mod smooth;
 mod squeeze;
+
+pub use check::{Finding, Step, Written, check};
+pub use page::{page, table, totals};
 
 use record::{Function, Map, Record};
 use sheet::quarters;
@@ -110,10 +117,14 @@ struct Case {
 
 /// A point at which the function has no derivative.
 struct Kink {
+    /// The function, where it is not that of the case: of as many numbers as the point has.
+    record: Option<Record>,
     /// The point.
     at: Vec<f32>,
-    /// A direction in which there is a derivative from the first step on, whose limit is what the convention returns; `None` where there is no such direction.
+    /// A direction in which there is a derivative from the first step on, whose limit is what the convention returns.
     towards: Option<Vec<f32>>,
+    /// What the convention returns, where it is no such limit.
+    returns: Option<Vec<f32>>,
     /// What is to be seen there.
     says: &'static str,
 }
@@ -147,10 +158,29 @@ impl Case {
         self
     }
 
-    /// A point without a derivative.
-    fn kink(mut self, at: &[f32], towards: Option<&[f32]>, says: &'static str) -> Self {
-        self.kinks.push(Kink { at: at.to_vec(), towards: towards.map(<[f32]>::to_vec), says });
+    /// A point without a derivative, and a direction along which what the convention returns is a limit of derivatives.
+    fn kink(mut self, at: &[f32], towards: &[f32], says: &'static str) -> Self {
+        self.kinks.push(Kink { record: None, at: at.to_vec(), towards: Some(towards.to_vec()), returns: None, says });
         self
+    }
+
+    /// A function of its own, a point at which it is refused, and what the convention returns there.
+    fn returning(mut self, record: Record, at: &[f32], returns: &[f32], says: &'static str) -> Self {
+        self.kinks.push(Kink {
+            record: Some(record),
+            at: at.to_vec(),
+            towards: None,
+            returns: Some(returns.to_vec()),
+            says,
+        });
+        self
+    }
+}
+
+impl Kink {
+    /// The shape of the point.
+    fn dimensions(&self, case: &Case) -> Vec<usize> {
+        if self.record.is_some() { vec![self.at.len()] } else { case.dimensions.clone() }
     }
 }
 

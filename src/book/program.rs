@@ -1,4 +1,4 @@
-//! The graphs of an item: the function, its backward function, and the scalar whose gradient the backward function gives.
+//! The graphs of an item: the function, and its backward function.
 
 use super::sheet::Sheet;
 use super::{Case, Definition};
@@ -20,8 +20,8 @@ pub(super) const Y: &str = "y";
 pub(super) const DY: &str = "dy";
 /// What comes back.
 pub(super) const DX: &str = "dx";
-/// ⟨dy, f(x)⟩.
-pub(super) const LOSS: &str = "loss";
+/// An operation less its definition.
+pub(super) const DIFFERENCE: &str = "difference";
 
 /// The model with this output, without the nodes that do not lead to it.
 fn model(sheet: Sheet, output: &str, id: usize) -> Result<Model, Error> {
@@ -86,17 +86,6 @@ impl Case {
         let dx = (self.record.backward)(&mut s, x, dy);
         model(s, DX, dx)
     }
-
-    /// x, dy ↦ ⟨dy, f(x)⟩.
-    pub(super) fn loss(&self) -> Result<Model, Error> {
-        let (mut s, _, y) = self.sheet();
-        let dimensions = s.extents(y);
-        let dy = s.input(DY, Self::zeros(&dimensions));
-        let terms = s.mul(dy, y);
-        let axes: Vec<usize> = (0..dimensions.len()).collect();
-        let loss = s.sum_away(terms, &axes);
-        model(s, LOSS, loss)
-    }
 }
 
 impl Definition {
@@ -106,7 +95,7 @@ impl Definition {
         let x = s.input(X, Case::zeros(&self.dimensions));
         let (operation, written_out) = ((self.operation)(&mut s, x), (self.written_out)(&mut s, x));
         let difference = s.sub(operation, written_out);
-        model(s, "difference", difference)
+        model(s, DIFFERENCE, difference)
     }
 }
 
@@ -130,4 +119,16 @@ pub(super) fn exact(tensor: &Tensor<u32>) -> Result<Tensor<Ball>, Error> {
     tensor
         .try_map(|&word| reading.datum(word))
         .map_err(|error| Error::new(Code::Evaluation, "a point", error.to_string()))
+}
+
+/// The values of the graph at these words, each made a word.
+pub(super) fn exact_words(
+    model: &Model,
+    bits: u64,
+    inputs: &[(&str, &Tensor<u32>)],
+    word: impl Fn(&Ball) -> u32,
+) -> Result<Vec<u32>, Error> {
+    let points = inputs.iter().map(|&(name, tensor)| Ok((name, exact(tensor)?))).collect::<Result<Vec<_>, Error>>()?;
+    let points: Vec<(&str, &Tensor<Ball>)> = points.iter().map(|(name, tensor)| (*name, tensor)).collect();
+    Ok(real(model, bits, &points)?.data().iter().map(word).collect())
 }

@@ -92,6 +92,13 @@ impl Sheet {
         self.constant(&name, &[count], &biases(&name, count))
     }
 
+    /// The numbers of a parameter.
+    pub(super) fn data(&self, id: usize) -> Vec<f32> {
+        let name = self.draft.graph.nodes[id].op.source().map_or("", |(_, name)| name);
+        let words = self.draft.parameters.get(name).map_or(&[][..], |tensor| tensor.data());
+        words.iter().map(|&word| f32::from_bits(word)).collect()
+    }
+
     /// The extents of a node.
     pub(super) fn extents(&self, id: usize) -> Vec<usize> {
         self.draft.graph.nodes[id].shape.dimensions().to_vec()

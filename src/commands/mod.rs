@@ -10,6 +10,7 @@ mod diff;
 mod generate;
 mod import;
 mod run;
+mod vjp;
 
 pub(crate) use certify::settings;
 
@@ -60,6 +61,8 @@ enum Command {
     Generate(generate::Generate),
     /// List the bug zoo with its numbers, or run entries of it: broken, fixed, and the certificates of the difference
     Bugs(bugs::Bugs),
+    /// Check a book's 81 items about backpropagation, each with certificates
+    Vjp(vjp::Vjp),
     /// Print the JSON Schema of certificates
     Schema,
     /// Print the page of a diagnostic code, such as TL0231
@@ -149,6 +152,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Corpus(corpus) => corpus.run(&mut text, &mut notes),
         Command::Generate(generate) => generate.run(&mut text),
         Command::Bugs(bugs) => bugs.run(&mut text, &mut notes),
+        Command::Vjp(vjp) => vjp.run(&mut text),
         Command::Schema => schema(&mut text),
         Command::Explain { code } => explain(code, &mut text),
         Command::Completions { shell } => completions(*shell, &mut text),
