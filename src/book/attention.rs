@@ -1,9 +1,10 @@
 //! Chapter 10: softmax, attention, the transformer block, and the body of a vision transformer.
 
-use super::layers::{Attention, Block, Dense, gelu, identity, layer_norm, patch_embedding, softmax};
+use super::layers::{Attention, Block, Dense, gelu, identity, layer_norm, patch_embedding, softmax, unfolded_patches};
 use super::record::{Map, Record, chain, chain_all, rows, scoped};
 use super::sheet::Sheet;
 use super::{Case, Check, Item, Kind};
+use std::rc::Rc;
 
 const ATTENTION: Attention = Attention { tokens: 3, width: 8, heads: 2 };
 const BLOCK: Block = Block { attention: Attention { tokens: 3, width: 4, heads: 1 }, hidden: 6 };
@@ -44,7 +45,7 @@ pub(super) const ITEMS: &[Item] = &[
         name: "backward of softmax on rows",
         statement: "The backward function of softmax on every row of a matrix is that of softmax, row by row.",
         graph: "softmax along the last axis of 3×4 matrices, lifted row by row",
-        check: Check::Backward(|| Case::new(rows(softmax(&[0])).of(softmax(&[1]).forward_of()), &[3, 4])),
+        check: Check::Backward(|| lifted(softmax(&[0]), softmax(&[1]), &[3, 4])),
     },
     Item {
         number: 65,
@@ -92,7 +93,9 @@ pub(super) const ITEMS: &[Item] = &[
         name: "backward of patch embedding",
         statement: "The backward function of patch embedding drops the class token's cotangent, multiplies the others by the projection, and folds the patches back into the image.",
         graph: "a 4×4 image of 3 channels in 2×2 patches, to 5 tokens of width 4: a convolution forwards, unfolded patches backwards",
-        check: Check::Backward(|| Case::new(patch_embedding(4), &[1, 3, 4, 4])),
+        check: Check::Backward(|| {
+            Case::new(patch_embedding(4), &[1, 3, 4, 4]).also(Rc::new(|s, x| unfolded_patches(s, x, 4)))
+        }),
     },
     Item {
         number: 71,
@@ -108,10 +111,7 @@ pub(super) const ITEMS: &[Item] = &[
         name: "layer normalisation, token by token",
         statement: "The backward function of layer normalisation of every token is that of one token, row by row.",
         graph: "layer_norm of 3×4 tokens, lifted from a vector row by row",
-        check: Check::Backward(|| {
-            let lifted = rows(layer_norm("norm", &[0])).of(layer_norm("norm", &[1]).forward_of());
-            Case::new(lifted, &NARROW)
-        }),
+        check: Check::Backward(|| lifted(layer_norm("norm", &[0]), layer_norm("norm", &[1]), &NARROW)),
     },
     Item {
         number: 73,
@@ -120,8 +120,7 @@ pub(super) const ITEMS: &[Item] = &[
         statement: "The backward function of an affine map of every token is that of one token, row by row.",
         graph: "linear on 3×4 tokens, lifted from a vector row by row",
         check: Check::Backward(|| {
-            let dense = Dense::new("dense", 4, 2).record();
-            Case::new(rows(dense.clone()).of(dense.forward_of()), &NARROW)
+            lifted(Dense::new("dense", 4, 2).record(), Dense::new("dense", 4, 2).record(), &NARROW)
         }),
     },
     Item {
@@ -130,7 +129,7 @@ pub(super) const ITEMS: &[Item] = &[
         name: "GELU, token by token",
         statement: "The backward function of GELU of every token is that of one token, row by row.",
         graph: "gelu on 3×4 tokens, lifted from a vector row by row",
-        check: Check::Backward(|| Case::new(rows(gelu()).of(gelu().forward_of()), &NARROW)),
+        check: Check::Backward(|| lifted(gelu(), gelu(), &NARROW)),
     },
     Item {
         number: 75,
@@ -189,6 +188,13 @@ pub(super) const ITEMS: &[Item] = &[
         check: Check::Backward(|| Case::new(chain(tower(2), layer_norm("final norm", &[1])), &NARROW)),
     },
 ];
+
+/// A record for vectors lifted to rows, as the backward function of one for the whole matrix; the two functions are one.
+fn lifted(row: Record, whole: Record, dimensions: &[usize]) -> Case {
+    let lifted = rows(row);
+    let also = lifted.forward.clone();
+    Case::new(lifted.of(whole.forward_of()), dimensions).also(also)
+}
 
 /// `p ∘ (dy − ⟨p, dy⟩)`.
 fn collapsed_softmax() -> Record {

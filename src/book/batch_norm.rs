@@ -1,7 +1,7 @@
 //! Chapter 5: batch normalisation, from its affine step to the three terms of its backward function.
 
 use super::layers::{affine, batch_norm, normalised, statistics};
-use super::record::Map;
+use super::record::{Map, chain};
 use super::sheet::Sheet;
 use super::{Case, Check, Item, Kind};
 
@@ -113,7 +113,9 @@ pub(super) const ITEMS: &[Item] = &[
         name: "backward of batch normalisation",
         statement: "Batch normalisation is normalisation, then the affine step, and its backward function is their chain.",
         graph: "batch_norm with batch statistics, two samples, two channels, images of 2×2; ε = 1/100000",
-        check: Check::Backward(|| Case::new(batch_norm("norm"), &[2, 2, 2, 2])),
+        check: Check::Backward(|| {
+            Case::new(batch_norm("norm"), &[2, 2, 2, 2]).also(chain(normalised(&[0, 2, 3]), affine("norm", 1)).forward)
+        }),
     },
 ];
 

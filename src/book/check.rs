@@ -228,6 +228,10 @@ impl Clerk<'_> {
         );
         self.note("formula", shows, found.iter().find_map(|found| found.fault.clone()));
         self.gradient(case, &forward, &backward, &directions, &found, every)?;
+        if let Some(also) = &case.also {
+            let (operation, written_out) = (case.record.forward.clone(), also.clone());
+            self.definition(&Definition { operation, written_out, dimensions: case.dimensions.clone() })?;
+        }
         for kink in &case.kinks {
             self.kink(case, kink)?;
         }

@@ -47,7 +47,7 @@ pub(super) const ITEMS: &[Item] = &[
                 .at(&[&[1.5, -0.25, 2.0], &[-1.0, -3.0, 0.5], &[f32::MIN_POSITIVE, -f32::MIN_POSITIVE, 1.0]])
                 .kink(
                     &[0.0, -1.0, 2.0],
-                    Some(&[-1.0, 0.0, 0.0]),
+                    &[-1.0, 0.0, 0.0],
                     "there is no derivative at 0: the slopes on the two sides are 0 and 1",
                 )
         }),

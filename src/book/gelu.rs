@@ -1,7 +1,7 @@
 //! Chapter 9: GELU and layer normalisation.
 
-use super::layers::{distribution, gelu, gelu_derivative, layer_norm};
-use super::record::Map;
+use super::layers::{affine, distribution, gelu, gelu_derivative, layer_norm, normalised};
+use super::record::{Map, chain};
 use super::{Case, Check, Definition, Item, Kind};
 use std::rc::Rc;
 
@@ -50,7 +50,9 @@ pub(super) const ITEMS: &[Item] = &[
         name: "backward of layer normalisation",
         statement: "Layer normalisation is normalisation along the features of one sample, then an affine step: the three terms of batch normalisation along another axis.",
         graph: "layer_norm of a vector of five, with weight and bias",
-        check: Check::Backward(|| Case::new(layer_norm("norm", &[0]), &[5])),
+        check: Check::Backward(|| {
+            Case::new(layer_norm("norm", &[0]), &[5]).also(chain(normalised(&[0]), affine("norm", 0)).forward)
+        }),
     },
     Item {
         number: 61,

@@ -113,6 +113,8 @@ struct Case {
     dimensions: Vec<usize>,
     points: Vec<Vec<f32>>,
     kinks: Vec<Kink>,
+    /// The function in another way, which gives the same values.
+    also: Option<Function>,
 }
 
 /// A point at which the function has no derivative.
@@ -143,8 +145,8 @@ impl Case {
     /// The record at points of this shape.
     fn new(record: Record, dimensions: &[usize]) -> Self {
         let count = dimensions.iter().product();
-        let points = (0..POINTS).map(|point| quarters(&format!("point {point}"), count)).collect();
-        Case { record, dimensions: dimensions.to_vec(), points, kinks: Vec::new() }
+        let points = (0..POINTS).map(|point| untied(quarters(&format!("point {point}"), count))).collect();
+        Case { record, dimensions: dimensions.to_vec(), points, kinks: Vec::new(), also: None }
     }
 
     /// The map at points of this shape.
@@ -155,6 +157,12 @@ impl Case {
     /// The record at these points.
     fn at(mut self, points: &[&[f32]]) -> Self {
         self.points = points.iter().map(|point| point.to_vec()).collect();
+        self
+    }
+
+    /// The function is also this one.
+    fn also(mut self, function: Function) -> Self {
+        self.also = Some(function);
         self
     }
 
@@ -175,6 +183,11 @@ impl Case {
         });
         self
     }
+}
+
+/// No two of them equal where they are few: an operation that is evaluated through a maximum is then followed along one branch.
+fn untied(numbers: Vec<f32>) -> Vec<f32> {
+    numbers.iter().enumerate().map(|(at, number)| number + at as f32 / 128.0).collect()
 }
 
 impl Kink {
