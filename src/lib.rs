@@ -4,7 +4,7 @@
 //!
 //! The rooms: [`hardware`] the binary32 reading on the processor's floats · [`model`] models from ONNX and from graph files · [`cases`] tensors for inputs and
 //! outputs · [`files`] what is written, all or nothing · [`certificate`] certificates as text · [`schema`] their JSON Schema ·
-//! [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`book`] a book's 81 items about
+//! [`ops`] the operations on `f32` · [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`book`] a book's 81 items about
 //! backpropagation, checked · [`commands`] the command line.
 
 pub mod book;
@@ -18,6 +18,7 @@ pub mod files;
 pub mod generate;
 pub mod hardware;
 pub mod model;
+pub mod ops;
 pub mod schema;
 
 pub use error::{Code, Error};
