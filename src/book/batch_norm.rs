@@ -128,12 +128,3 @@ fn centred(s: &mut Sheet, x: usize) -> usize {
 fn inverse_deviation(s: &mut Sheet, x: usize) -> usize {
     statistics(s, x, &[0]).0
 }
-
-/// The same with ε = 0, which has no value where all numbers are equal.
-pub(super) fn inverse_deviation_without_epsilon(s: &mut Sheet, x: usize) -> usize {
-    let distance = centred(s, x);
-    let square = s.mul(distance, distance);
-    let variance = s.mean(square, &[0]);
-    let istd = s.node("rsqrt", &[variance]);
-    s.broadcast_like(istd, x)
-}

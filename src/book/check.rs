@@ -5,7 +5,7 @@
 //! the checker's readings. *gradient*: the checker holds what is written down, rounded to binary32, against its own exact gradient. At a kink there are two more: the adjoint is refused,
 //! and the gradient by convention is the limit of derivatives along a stated direction.
 
-use super::derivative::{Compare, Direction3, compare, is_rational, written};
+use super::derivative::{Compare, Direction3, compare, identity, is_rational, written};
 use super::program::{X, Y};
 use super::sheet::quarters;
 use super::{Case, Chapter, Check, Definition, Item, Kink, smooth};
@@ -81,10 +81,10 @@ pub fn check(chapter: &'static Chapter, item: &'static Item, folder: &Path, stem
 }
 
 /// Writes certificates and collects steps.
-struct Clerk<'a> {
-    folder: &'a Path,
-    stem: &'a str,
-    steps: Vec<Step>,
+pub(super) struct Clerk<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) stem: &'a str,
+    pub(super) steps: Vec<Step>,
 }
 
 impl Case {
@@ -155,6 +155,9 @@ fn gradient(directions: &[Direction3], gradients: &[Tensor<u32>], tolerance: Jso
     (claim, directions.iter().map(|at| named(X, &at.x)).collect())
 }
 
+/// How far from a kink the derivative is taken: near enough that no other kink lies between, and exact in binary32 beside the points here.
+const STEP: f32 = 1.0 / 65536.0;
+
 /// A direction in which the function is followed, and its words.
 fn moved(case: &Case, at: &[f32], towards: &[f32], step: f32) -> Tensor<u32> {
     case.tensor(&at.iter().zip(towards).map(|(x, d)| x + step * d).collect::<Vec<f32>>())
@@ -213,7 +216,7 @@ impl Clerk<'_> {
         Ok(())
     }
 
-    fn backward(&mut self, case: &Case, every: bool) -> Result<(), Error> {
+    pub(super) fn backward(&mut self, case: &Case, every: bool) -> Result<(), Error> {
         let (forward, backward) = (case.forward()?, case.backward()?);
         let directions = case.directions(every);
         let found =
@@ -222,11 +225,19 @@ impl Clerk<'_> {
         let what = if every { "Jacobian" } else { "backward function" };
         let exact = found.iter().all(|found| found.exact);
         let precisely = if exact { "exactly" } else { "to a hundred digits" };
-        let shows = format!(
+        let mut shows = format!(
             "the {what} that is written down is that of forward mode and of the reverse rules, {precisely}, in {} directions",
             found.len()
         );
-        self.note("formula", shows, found.iter().find_map(|found| found.fault.clone()));
+        let mut fault = found.iter().find_map(|found| found.fault.clone());
+        if method(&forward, &case.tensor(&case.points[0])) == "identity" {
+            let (degree, differs) = identity(&forward, &backward)?;
+            shows += &format!(
+                "; it is that for all inputs and weights: an identity of degree {degree} at a random point, failure bound {degree}/2^128"
+            );
+            fault = fault.or(differs);
+        }
+        self.note("formula", shows, fault);
         self.gradient(case, &forward, &backward, &directions, &found, every)?;
         if let Some(also) = &case.also {
             let (operation, written_out) = (case.record.forward.clone(), also.clone());
@@ -290,8 +301,8 @@ impl Clerk<'_> {
         )?;
         let (directions, gradients) = match (&kink.towards, &kink.returns) {
             (Some(towards), _) => {
-                let beside = [0.015625, 0.0009765625]
-                    .map(|step| Direction3 { x: moved(case, &kink.at, towards, step), ..at.clone() });
+                let beside =
+                    [STEP, STEP / 2.0].map(|step| Direction3 { x: moved(case, &kink.at, towards, step), ..at.clone() });
                 // The derivative beside the kink, from forward mode and reverse rules: at the kink it is what is claimed of the convention.
                 let found = beside.iter().map(|at| compare(&forward, None, at)).collect::<Result<Vec<_>, _>>()?;
                 if let Some(fault) = found.iter().find_map(|found| found.fault.clone()) {
@@ -318,7 +329,7 @@ impl Clerk<'_> {
         )
     }
 
-    fn definition(&mut self, definition: &Definition) -> Result<(), Error> {
+    pub(super) fn definition(&mut self, definition: &Definition) -> Result<(), Error> {
         let model = definition.difference()?;
         let count: usize = definition.dimensions.iter().product();
         let points: Vec<Tensor<u32>> = (0..super::POINTS)

@@ -7,12 +7,14 @@ use super::program::{DX, DY, X, Y, exact_words};
 use crate::error::Error;
 use crate::model::Model;
 use std::collections::BTreeSet;
+use tl_kernel::cert::digest::Digest;
 use tl_kernel::context::binary32::{RoundingMode, word::round_exact};
+use tl_kernel::context::degree::{Degree, Degrees};
 use tl_kernel::context::dual::{Dual, Pair};
 use tl_kernel::context::rational::Rational;
 use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, EvalError};
-use tl_kernel::ir::evaluate::{Located, Named, read};
+use tl_kernel::ir::evaluate::{Cut, Located, Named, read};
 use tl_kernel::ir::reverse::{ById, all_values, pullback};
 use tl_kernel::ir::{Tensor, evaluate};
 use tl_kernel::number::{Direction, Dyadic, Exact};
@@ -155,6 +157,79 @@ fn ways<C: Compared>(
     let words: Vec<(u32, bool)> = dx.iter().map(|value| context.word(value)).collect();
     let representable = words.iter().all(|(_, exact)| *exact);
     Ok(Compare { words: words.into_iter().map(|(word, _)| word).collect(), representable, exact: C::EXACT, fault })
+}
+
+/// Whether the backward function that is written down is what the reverse rules give for *all* points, cotangents and weights, for graphs that are polynomials: at one point of
+/// 128-bit integers drawn from SHA-256 of both graphs. The degree of the difference, and in what they differ: a polynomial of degree d that is not zero vanishes there
+/// with probability at most d/2^128 (Schwartz 1980, Zippel 1979). Weights are the parameters of the function; what else the backward function has (identity matrices, selections) stays.
+pub(super) fn identity(forward: &Model, backward: &Model) -> Result<(u64, Option<String>), Error> {
+    let located = |located: Located| Error::at_node(&forward.path, &located);
+    let [degrees, written] = both(&Degree, forward, backward, |_| Ok(Degrees::VARIABLE)).map_err(located)?;
+    let degree = degrees.iter().chain(&written).map(|degrees| degrees.numerator).max().unwrap_or(0);
+    let seed = [forward, backward]
+        .map(|model| Digest::of(model.graph.graph().encode().to_string().as_bytes()).to_string())
+        .concat();
+    let context = Rational::default();
+    let draw = |what: &str| {
+        let digest = Digest::of(format!("tl vjp {seed} {what}").as_bytes()).to_string();
+        let exact = digest.get(..32).and_then(|digits| Exact::parse(&format!("0x{digits}")).ok());
+        context.constant(&exact.ok_or(EvalError::Internal { what: "a digest is not hexadecimal" })?)
+    };
+    let [derivative, written] = both(&context, forward, backward, draw).map_err(located)?;
+    let at = (0..derivative.len())
+        .find(|&at| !written.get(at).is_some_and(|written| context.agree(&derivative[at], written)));
+    let differs =
+        at.map(|at| format!("element {at} of the backward function is not that of the derivative, at a random point"));
+    Ok((degree, differs))
+}
+
+/// What the reverse rules and the written backward function give where every input and weight is drawn.
+fn both<C: Context>(
+    context: &C,
+    forward: &Model,
+    backward: &Model,
+    draw: impl Fn(&str) -> Result<C::Value, EvalError>,
+) -> Result<[Vec<C::Value>; 2], Located> {
+    let source = |model: &Model, id: usize| {
+        let node = model.graph.nodes().get(id)?;
+        let (kind, name) = node.op.source()?;
+        let words = model.parameters.get(name).filter(|_| kind == "const" && !forward.parameters.contains_key(name));
+        if let Some(words) = words {
+            return Some(read(context, words));
+        }
+        let drawn =
+            (0..node.shape.elements()).map(|at| draw(&format!("{kind} {name} {at}"))).collect::<Result<Vec<_>, _>>();
+        let shaped = |data| {
+            Tensor::new(node.shape.clone(), data)
+                .ok_or(EvalError::Internal { what: "a source does not fill its shape" })
+        };
+        Some(drawn.and_then(shaped))
+    };
+    let graph = &forward.graph;
+    let from = graph.nodes().iter().position(|node| node.op.source() == Some(("input", X)));
+    let (Some(from), Some(&to)) = (from, graph.outputs().get(Y)) else {
+        return Err(Located {
+            node: 0,
+            op: "input",
+            error: EvalError::Internal { what: "the graph of an item has no x or no y" },
+        });
+    };
+    let values =
+        Cut::of(graph, 0..graph.nodes().len(), |_| false).values(graph, |_| context, |id| source(forward, id))?;
+    let outside = |error| Located { node: to, op: "output", error };
+    let shape = graph.nodes()[to].shape.clone();
+    let data = (0..shape.elements())
+        .map(|at| draw(&format!("input {DY} {at}")))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(outside)?;
+    let u = Tensor::new(shape, data)
+        .ok_or_else(|| outside(EvalError::Internal { what: "a cotangent does not fill its shape" }))?;
+    let back = pullback(graph, context, &values, ById::from([(to, u)]), &BTreeSet::from([from]))?;
+    let ends = backward.graph.outputs().values().copied();
+    let written = Cut::of(&backward.graph, ends.clone(), |_| false);
+    let written = written.values(&backward.graph, |_| context, |id| source(backward, id))?;
+    let data = |tensor: Option<&Tensor<C::Value>>| tensor.map_or(Vec::new(), |tensor| tensor.data().to_vec());
+    Ok([data(back.get(&from)), data(ends.clone().next().and_then(|id| written.get(&id)))])
 }
 
 fn inner<'a, C: Context>(

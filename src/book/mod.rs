@@ -25,6 +25,8 @@ mod residual;
 mod sheet;
 mod smooth;
 mod squeeze;
+#[cfg(test)]
+mod tests;
 
 pub use check::{Finding, Step, Written, check};
 pub use page::{page, table, totals};
@@ -200,78 +202,4 @@ impl Kink {
 /// Every item with its chapter, in order.
 pub fn items() -> impl Iterator<Item = (&'static Chapter, &'static Item)> {
     CHAPTERS.iter().flat_map(|chapter| chapter.items.iter().map(move |item| (chapter, item)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::book::program::{DY, X, exact, real};
-    use tl_kernel::context::real::Ball;
-    use tl_kernel::ir::Tensor;
-    use tl_kernel::number::Dyadic;
-
-    /// Bits of the readings, and of the step of the differences.
-    const BITS: u64 = 1000;
-    const STEP: i64 = -200;
-
-    fn dot(u: &Tensor<Ball>, v: &Tensor<Ball>) -> Ball {
-        let terms = u.data().iter().zip(v.data()).map(|(u, v)| u.mul(v, BITS));
-        terms.reduce(|sum, term| sum.add(&term, BITS)).expect("a tensor has elements")
-    }
-
-    /// A smoke test, not a proof: central differences with a step of 2⁻²⁰⁰, in 1000-bit arithmetic, agree with every backward function to 2⁻²⁵⁰.
-    #[test]
-    fn central_differences_agree_with_every_backward_function() {
-        for (_, item) in items() {
-            let (Check::Backward(case) | Check::Jacobian(case)) = item.check else {
-                continue;
-            };
-            let case = case();
-            let (forward, backward) = (case.forward().expect("a model"), case.backward().expect("a model"));
-            let dimensions = case.value_dimensions();
-            for (k, point) in case.points.iter().enumerate() {
-                let x = exact(&case.tensor(point)).expect("finite");
-                let of = |name: &str, dimensions: &[usize]| {
-                    let data = quarters(&format!("{name} {k}"), dimensions.iter().product());
-                    exact(&crate::generate::draft::values(dimensions, &data)).expect("finite")
-                };
-                let (v, u) = (of("tangent", &case.dimensions), of("cotangent", &dimensions));
-                let moved = |sign: i64| {
-                    let data = x.data().iter().zip(v.data());
-                    let step = Ball::exact(Dyadic::power_of_two(STEP).mul(&Dyadic::integer(sign)));
-                    let data = data.map(|(x, v)| x.add(&v.mul(&step, BITS), BITS)).collect();
-                    Tensor::new(x.shape().clone(), data).expect("the shape of x")
-                };
-                let at =
-                    |x: &Tensor<Ball>| real(&forward, BITS, &[(X, x)]).unwrap_or_else(|e| panic!("{}: {e}", item.name));
-                let (above, below) = (dot(&u, &at(&moved(1))), dot(&u, &at(&moved(-1))));
-                let slope = above.sub(&below, BITS).scaled(-STEP - 1);
-                let dx = real(&backward, BITS, &[(X, &x), (DY, &u)]).unwrap_or_else(|e| panic!("{}: {e}", item.name));
-                let distance = slope.sub(&dot(&dx, &v), BITS).abs();
-                let bound = Ball::exact(Dyadic::power_of_two(-250));
-                assert_eq!(
-                    distance.compare(&bound),
-                    Some(std::cmp::Ordering::Less),
-                    "{} {}: point {k}: {distance:?}",
-                    item.number,
-                    item.name
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn there_are_81_items_numbered_from_1_on_as_the_book_divides_them() {
-        let numbers: Vec<u32> = items().map(|(_, item)| item.number).collect();
-        assert_eq!(numbers, (1..=81).collect::<Vec<_>>());
-        let count = |kind| items().filter(|(_, item)| item.kind == kind).count();
-        assert_eq!([Kind::Axiom, Kind::Theorem, Kind::Definition].map(count), [10, 65, 6]);
-        // Last number of each chapter, from the table in the book's second chapter.
-        let last: Vec<(u32, u32)> =
-            CHAPTERS.iter().map(|c| (c.number, c.items.last().map_or(0, |item| item.number))).collect();
-        assert_eq!(last, [(2, 28), (3, 37), (4, 43), (5, 50), (6, 51), (7, 55), (8, 56), (9, 61), (10, 81)]);
-        let axioms: Vec<u32> =
-            items().filter(|(_, item)| item.kind == Kind::Axiom).map(|(_, item)| item.number).collect();
-        assert_eq!(axioms, [31, 36, 37, 39, 43, 53, 68, 69, 70, 71]);
-    }
 }
