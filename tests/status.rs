@@ -92,8 +92,9 @@ impl Example {
             EvalError::NotRational { function } => format!("NotRational: {function}"),
             other => format!("{other}"),
         };
-        let rational =
-            self.read(&Rational).map(|values| values.iter().map(|x| x.to_rational()).collect::<Vec<BigRational>>());
+        let rational = self
+            .read(&Rational::default())
+            .map(|values| values.iter().map(|x| x.to_rational()).collect::<Vec<BigRational>>());
         let real = self.read(&Real::new(128)).unwrap_or_else(|error| panic!("{operation}: {error}"));
         // At each place between these ends, no wider than 2^−bits of its size.
         let enclosed = |ends: &[(Dyadic, Dyadic)], bits: i64| {

@@ -5,8 +5,9 @@
 //! which is the book's own count, in chapter 2 and in its appendix B.) Here no item is believed: each is a graph, a claim about it, and a certificate
 //! that the checker decides.
 //!
-//! The rooms: one file a chapter, a row an item · [`record`] the three rules and the five tricks · [`layers`] the layers built with them ·
-//! [`sheet`] graphs under construction.
+//! The rooms: one file a chapter, a row an item · `record` the three rules and the five tricks · `layers` the layers built with them · `sheet` graphs under
+//! construction · `program` the graphs of an item · `derivative` its derivative in three ways · `smooth` differentiability at every input · `check` the
+//! steps and certificates · `page` what they say.
 
 mod attention;
 mod batch_norm;

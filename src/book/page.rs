@@ -187,6 +187,10 @@ them, and none of them is believed:
 - **kink**, **convention**: where there is no derivative, the adjoint is refused (TL0201), and the gradient that the convention returns is stated: the limit of derivatives along a stated
   direction, so an element of the subdifferential, or, for a chain of conventions, possibly none (item 37).
 
+What is shown is what these checks say, and no more. A rule is a theorem about all functions; its check is of functions that stand for them (quadratic maps with any weights, where the identity
+is one of polynomials), at the level of graphs. Where values are not rational, points are listed, and between them nothing is claimed but smoothness. The *formula* and *smooth* steps are the
+engine's, in the checker's readings; *adjoint*, *gradient*, *definition*, *kink* and *convention* are certificates, which the checker decides alone. The graphs are small: three tokens, not 197.
+
 Jacobian items are checked with every cotangent of the standard basis, so in every entry. Points, tangents, cotangents and weights are small multiples of 1/4, drawn by name. Central differences agree with
 every backward function, too, but that is a smoke test and no part of any result (`src/book/mod.rs`).
 ";

@@ -145,7 +145,7 @@ impl Rule for Adjoint {
         match self.method {
             Method::Identity => format!(
                 "for all inputs, parameters, tangents v and cotangents u at which both sides are defined, <u, Jv> = <J^T u, v> over the rationals, where J is the derivative of the values and J^T u \
-                 what the reverse rules give, up to a probability of error below 2^-100, in the graph {:?}",
+                 what the reverse rules give, up to a probability of error below 2^-100 (SHA-256 draws the point), in the graph {:?}",
                 certificate.graph_digest()
             ),
             Method::Exact => format!(

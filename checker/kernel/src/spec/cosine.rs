@@ -54,7 +54,7 @@ impl Operation for Cosine {
         let &[z, t] = others else { return Err(WRONG_PARENTS) };
         let (one, zero, margin) = (context.integer(1)?, context.integer(0)?, context.constant(&self.margin)?);
         let length = x.dimensions().last().copied().ok_or(WRONG_PARENTS)?;
-        let loss = |((x, z), t): ((&[C::Value], &[C::Value]), &C::Value)| {
+        let loss = |((x, z), t): ((&[_], &[_]), &C::Value)| {
             let (_, _, cosine, _) = directions(context, x, z)?;
             let [like, unlike] = Cosine::parts(context, t)?;
             let far = context.max(&context.sub(&cosine, &margin)?, &zero)?;
