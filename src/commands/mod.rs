@@ -10,11 +10,8 @@ mod diff;
 mod generate;
 mod import;
 mod run;
-<<<<<<< HEAD
-mod vjp;
-=======
 mod view;
->>>>>>> main
+mod vjp;
 
 pub(crate) use certify::settings;
 
@@ -65,13 +62,10 @@ enum Command {
     Generate(generate::Generate),
     /// List the bug zoo with its numbers, or run entries of it: broken, fixed, and the certificates of the difference
     Bugs(bugs::Bugs),
-<<<<<<< HEAD
     /// Check a book's 81 items about backpropagation, each with certificates
     Vjp(vjp::Vjp),
-=======
     /// Draw a graph, or a run of it with its gradients, as one self-contained page
     View(view::Show),
->>>>>>> main
     /// Print the JSON Schema of certificates
     Schema,
     /// Print the page of a diagnostic code, such as TL0231
@@ -161,11 +155,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Corpus(corpus) => corpus.run(&mut text, &mut notes),
         Command::Generate(generate) => generate.run(&mut text),
         Command::Bugs(bugs) => bugs.run(&mut text, &mut notes),
-<<<<<<< HEAD
         Command::Vjp(vjp) => vjp.run(&mut text),
-=======
         Command::View(view) => view.run(&mut text),
->>>>>>> main
         Command::Schema => schema(&mut text),
         Command::Explain { code } => explain(code, &mut text),
         Command::Completions { shell } => completions(*shell, &mut text),
