@@ -1,8 +1,10 @@
 //! Chapter 10: softmax, attention, the transformer block, and the body of a vision transformer.
 
-use super::layers::{Attention, Block, Dense, gelu, identity, layer_norm, patch_embedding, softmax, unfolded_patches};
+use super::images::{patch_embedding, unfolded_patches};
+use super::layers::{Dense, gelu, identity, layer_norm, softmax};
 use super::record::{Map, Record, chain, chain_all, rows, scoped};
 use super::sheet::Sheet;
+use super::transformer::{Attention, Block};
 use super::{Case, Check, Item, Kind};
 use std::rc::Rc;
 

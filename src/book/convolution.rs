@@ -1,6 +1,6 @@
 //! Chapter 4: convolution with padding that keeps the size, and maximum over 2×2 windows.
 
-use super::layers::{Conv, greatest, max_pool, quarters_of};
+use super::images::{Conv, greatest, max_pool, quarters_of};
 use super::{Case, Check, Definition, Item, Kind};
 use std::rc::Rc;
 

@@ -1,6 +1,6 @@
 //! Chapter 7: depthwise convolution, a kernel for each channel.
 
-use super::layers::Conv;
+use super::images::Conv;
 use super::{Case, Check, Definition, Item, Kind};
 use std::rc::Rc;
 

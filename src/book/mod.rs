@@ -5,7 +5,7 @@
 //! which is the book's own count, in chapter 2 and in its appendix B.) Here no item is believed: each is a graph, a claim about it, and a certificate
 //! that the checker decides.
 //!
-//! The rooms: one file a chapter, a row an item · `record` the three rules and the five tricks · `layers` the layers built with them · `sheet` graphs under
+//! The rooms: one file a chapter, a row an item · `record` the three rules and the five tricks · `layers`, `images`, `transformer` the layers built with them · `sheet` graphs under
 //! construction · `program` the graphs of an item · `derivative` its derivative in three ways · `smooth` differentiability at every input · `check` the
 //! steps and certificates · `page` what they say.
 
@@ -18,6 +18,7 @@ mod dense;
 mod depthwise;
 mod derivative;
 mod gelu;
+mod images;
 mod layers;
 mod page;
 mod program;
@@ -28,6 +29,7 @@ mod smooth;
 mod squeeze;
 #[cfg(test)]
 mod tests;
+mod transformer;
 
 pub use check::{Finding, Step, Written, check};
 pub use page::{page, table, totals};

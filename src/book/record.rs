@@ -220,7 +220,7 @@ pub(super) fn toeplitz(
         let kernel = reversed(s);
         // A window of k cells that sees `pad` cells of padding forwards sees k − 1 − pad of them backwards.
         let back = s.extents(kernel)[2] - 1 - pad;
-        s.node(&super::layers::convolution(1, back, groups), &[dy, kernel])
+        s.node(&super::images::convolution(1, back, groups), &[dy, kernel])
     })
 }
 

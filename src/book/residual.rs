@@ -1,6 +1,7 @@
 //! Chapter 6: the residual block.
 
-use super::layers::{Conv, batch_norm, identity};
+use super::images::Conv;
+use super::layers::{batch_norm, identity};
 use super::record::{chain, fan_in};
 use super::{Case, Check, Item, Kind};
 

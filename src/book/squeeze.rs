@@ -1,6 +1,6 @@
 //! Chapter 8: squeeze-and-excitation.
 
-use super::layers::squeeze_and_excitation;
+use super::images::squeeze_and_excitation;
 use super::{Case, Check, Item, Kind};
 
 pub(super) const ITEMS: &[Item] = &[Item {

@@ -1,10 +1,12 @@
 //! What the checks of the book rest on: they fail where they should, and central differences see no other derivative.
 
 use super::check::Clerk;
-use super::layers::{self, Attention, Conv, Dense};
+use super::images::{self, Conv};
+use super::layers::{self, Dense};
 use super::program::{DY, X, exact, real};
 use super::record::{Correction, Record, chain, diagonal, fan_in, rank_one, toeplitz};
 use super::sheet::Sheet;
+use super::transformer::Attention;
 use super::*;
 use crate::generate::draft::values;
 use crate::model::Model;
@@ -185,7 +187,7 @@ fn mistakes() -> Vec<(&'static str, Record, Vec<usize>)> {
         ),
         (
             "every pixel of a window gets the cotangent",
-            instead(layers::max_pool(), |s, x, dy| {
+            instead(images::max_pool(), |s, x, dy| {
                 let dy = s.reshape(dy, &[2, 1, 2, 1]);
                 let dy = s.broadcast(dy, &[2, 2, 2, 2]);
                 s.reshape_like(dy, x)
@@ -234,7 +236,7 @@ fn mistakes() -> Vec<(&'static str, Record, Vec<usize>)> {
         ),
         (
             "patches folded back with rows and columns exchanged",
-            instead(layers::patch_embedding(4), |s, _, dy| {
+            instead(images::patch_embedding(4), |s, _, dy| {
                 let weight = s.weight("patch weight", &[4, 3, 2, 2]);
                 let weight = s.reshape(weight, &[4, 12]);
                 let tokens = s.slice(dy, &[1, 0], &[5, 4], &[1, 1]);
@@ -294,7 +296,7 @@ fn a_kink_that_is_none_and_a_convention_that_is_not_ours_are_found() {
     // Of two equal pixels the first is the maximum, not the second.
     let tie: Vec<f32> = (0..16).map(|at| if at < 2 { 9.0 } else { at as f32 / 4.0 }).collect();
     let second: Vec<f32> = (0..16).map(|at| if at == 1 { 1.0 } else { 0.0 }).collect();
-    let pool = Case::new(layers::max_pool(), &[1, 1, 4, 4]).kink(&tie, &second, "the second");
+    let pool = Case::new(images::max_pool(), &[1, 1, 4, 4]).kink(&tie, &second, "the second");
     assert_eq!(named(&at_a_kink(pool), "convention").result, "REJECTED TL0271");
 }
 
@@ -361,7 +363,7 @@ fn smoothness_is_refused_where_an_operation_has_a_kink_or_an_argument_may_leave_
     let kinked: Vec<(&str, &str, Model)> = vec![
         ("relu inside", "relu: it is not", Case::new(attention_with_relu, &[3, 8]).forward().expect("a model")),
         ("a magnitude", "abs: it is not", model(&[3], |s, x| s.node("abs", &[x]))),
-        ("a maximum", "max_pool: it is not", Case::new(layers::max_pool(), &[1, 1, 4, 4]).forward().expect("a model")),
+        ("a maximum", "max_pool: it is not", Case::new(images::max_pool(), &[1, 1, 4, 4]).forward().expect("a model")),
         ("a root of squares alone", "rsqrt: its argument", model(&[3], move |s, x| root(s, x, false))),
         ("a logarithm", "log: its argument", model(&[3], |s, x| s.node("log", &[x]))),
         (

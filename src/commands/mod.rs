@@ -12,6 +12,7 @@ mod import;
 mod run;
 mod view;
 mod vjp;
+mod zoo;
 
 pub(crate) use certify::settings;
 
@@ -66,6 +67,8 @@ enum Command {
     Vjp(vjp::Vjp),
     /// Draw a graph, or a run of it with its gradients, as one self-contained page
     View(view::Show),
+    /// Networks as lists of layers: list, show, count and check them, and build graph files of them
+    Zoo(zoo::Zoo),
     /// Print the JSON Schema of certificates
     Schema,
     /// Print the page of a diagnostic code, such as TL0231
@@ -157,6 +160,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Bugs(bugs) => bugs.run(&mut text, &mut notes),
         Command::Vjp(vjp) => vjp.run(&mut text),
         Command::View(view) => view.run(&mut text),
+        Command::Zoo(zoo) => zoo.run(&mut text, &mut notes),
         Command::Schema => schema(&mut text),
         Command::Explain { code } => explain(code, &mut text),
         Command::Completions { shell } => completions(*shell, &mut text),

@@ -21,7 +21,7 @@ type Directions<V> = (Vec<V>, Vec<V>, V, [V; 2]);
 
 fn directions<C: Context>(context: &C, x: &[C::Value], z: &[C::Value]) -> Result<Directions<C::Value>, EvalError> {
     let unit = |x: &[C::Value]| {
-        let squares = x.iter().map(|x| square(context, x)).collect::<Result<Vec<_>, _>>()?;
+        let squares = x.iter().map(|x| context.square(x)).collect::<Result<Vec<_>, _>>()?;
         let scale = context.rsqrt(&context.sum(&squares)?)?;
         Ok((x.iter().map(|x| context.mul(x, &scale)).collect::<Result<Vec<_>, EvalError>>()?, scale))
     };
