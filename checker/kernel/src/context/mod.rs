@@ -9,6 +9,7 @@
 //! `Binary32` — and `Err` says why there is no such `v`.
 
 pub mod binary32;
+pub mod chosen;
 pub mod degree;
 pub mod dual;
 pub mod interval;
