@@ -227,7 +227,7 @@ fn mistakes() -> Vec<(&'static str, Record, Vec<usize>)> {
         ),
         ("GELU as if its gate did not move", diagonal(layers::gelu().forward_of(), layers::distribution), vec![3]),
         (
-            "attention without what comes back through the values",
+            "attention with half of what comes back",
             instead(SELF_ATTENTION.record(), |s, x, dy| {
                 let half = (SELF_ATTENTION.record().backward)(s, x, dy);
                 s.scale(half, "1/2")
