@@ -74,6 +74,8 @@ codes! {
         "The first one is named, in the order of computation. Without `--detect-anomaly` it is computed on.";
     Tape = "TL0534", "a node of the tape cannot be used so",
         "Names of inputs, and of parameters and constants, are different; what a checkpoint computed inside is not kept.";
+    Network = "TL0541", "the layers of a network do not fit one another",
+        "The place names the layer, from 0, and the message what it takes and what it is given. `tl zoo show NAME` prints the shape after every layer of a network that fits.";
 }
 
 /// Why a command stopped.

@@ -4,8 +4,10 @@
 //!
 //! The rooms: [`hardware`] the binary32 reading on the processor's floats · [`model`] models from ONNX and from graph files · [`cases`] tensors for inputs and
 //! outputs · [`files`] what is written, all or nothing · [`certificate`] certificates as text · [`schema`] their JSON Schema ·
-//! [`ops`] the operations on `f32` · [`tape`] the eager mode · [`transform`] derivatives of functions · [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`commands`] the command line.
+//! [`ops`] the operations on `f32` · [`tape`] the eager mode · [`transform`] derivatives of functions · [`net`] networks as lists of layers · [`zoo`] named ones ·
+//! [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`book`] a book's 81 items about backpropagation, checked · [`view`] graphs and tapes as pages · [`commands`] the command line.
 
+pub mod book;
 pub mod bugs;
 pub mod cases;
 pub mod certificate;
@@ -16,11 +18,15 @@ pub mod files;
 pub mod generate;
 pub mod hardware;
 pub mod model;
+pub mod net;
 pub mod ops;
 pub mod schema;
 pub mod tape;
 pub mod transform;
+pub mod view;
+pub mod zoo;
 
 pub use error::{Code, Error};
 pub use hardware::{Hardware32, default_schedule};
 pub use model::Model;
+pub use net::NetSpec;

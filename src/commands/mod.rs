@@ -11,6 +11,9 @@ mod generate;
 mod grad;
 mod import;
 mod run;
+mod view;
+mod vjp;
+mod zoo;
 
 pub(crate) use certify::settings;
 
@@ -63,6 +66,12 @@ enum Command {
     Generate(generate::Generate),
     /// List the bug zoo with its numbers, or run entries of it: broken, fixed, and the certificates of the difference
     Bugs(bugs::Bugs),
+    /// Check a book's 81 items about backpropagation, each with certificates
+    Vjp(vjp::Vjp),
+    /// Draw a graph, or a run of it with its gradients, as one self-contained page
+    View(view::Show),
+    /// Networks as lists of layers: list, show, count and check them, and build graph files of them
+    Zoo(zoo::Zoo),
     /// Print the JSON Schema of certificates
     Schema,
     /// Print the page of a diagnostic code, such as TL0231
@@ -153,6 +162,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Corpus(corpus) => corpus.run(&mut text, &mut notes),
         Command::Generate(generate) => generate.run(&mut text),
         Command::Bugs(bugs) => bugs.run(&mut text, &mut notes),
+        Command::Vjp(vjp) => vjp.run(&mut text),
+        Command::View(view) => view.run(&mut text),
+        Command::Zoo(zoo) => zoo.run(&mut text, &mut notes),
         Command::Schema => schema(&mut text),
         Command::Explain { code } => explain(code, &mut text),
         Command::Completions { shell } => completions(*shell, &mut text),

@@ -199,7 +199,8 @@ impl<'a> Tape<'a> {
 
     /// One node.
     pub fn node(&self, id: Id) -> Result<&Node, Error> {
-        let missing = || Error::new(Code::Tape, format!("node {id}"), format!("the tape has {} nodes", self.nodes.len()));
+        let missing =
+            || Error::new(Code::Tape, format!("node {id}"), format!("the tape has {} nodes", self.nodes.len()));
         self.nodes.get(id.0).ok_or_else(missing)
     }
 
@@ -217,7 +218,7 @@ impl<'a> Tape<'a> {
     /// The bytes of all values that are kept.
     pub fn stored_bytes(&self) -> usize {
         let values = self.nodes.iter().filter_map(|node| node.value.as_ref());
-        values.map(|value| value.data().len() * size_of::<f32>()).sum()
+        values.map(|value| size_of_val(value.data())).sum()
     }
 
     /// `w`, or `node 5` for want of a name.
@@ -242,7 +243,8 @@ fn quoted(name: Option<&str>) -> String {
 /// The constraint that does not hold, and the shapes that it does not hold for.
 fn misfit(fault: &Fault, shapes: &[&Shape], place: String) -> Error {
     let shapes: Vec<String> = shapes.iter().map(|shape| shape.to_string()).collect();
-    let message = format!("{}: {}; the operands have the shapes {}", fault.constraint, fault.message, shapes.join(", "));
+    let message =
+        format!("{}: {}; the operands have the shapes {}", fault.constraint, fault.message, shapes.join(", "));
     Error::new(Code::Operands, place, message)
 }
 

@@ -90,7 +90,8 @@ impl<'a> Tape<'a> {
                 Error::new(Code::InputMissing, place(), format!("nothing is given for the shape {}", node.shape))
             })?;
             if *value.shape() != node.shape {
-                let message = format!("the graph asks for the shape {}, what is given has {}", node.shape, value.shape());
+                let message =
+                    format!("the graph asks for the shape {}, what is given has {}", node.shape, value.shape());
                 return Err(Error::new(Code::InputShape, place(), message));
             }
             if let Some(name) = name {

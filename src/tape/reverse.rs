@@ -67,7 +67,8 @@ impl Tape<'_> {
         let shape = self.node(id)?.shape();
         let one = || Tensor::new(shape.clone(), vec![1.0]);
         let cotangent = cotangent.or_else(one).ok_or_else(|| {
-            let message = format!("its value has the shape {shape}, not one element: a cotangent of that shape is needed");
+            let message =
+                format!("its value has the shape {shape}, not one element: a cotangent of that shape is needed");
             Error::new(Code::Gradient, self.place(id), message)
         })?;
         let wanted = |id: &Id| matches!(self.nodes[id.0].role, Role::Input | Role::Parameter);
@@ -76,12 +77,7 @@ impl Tape<'_> {
     }
 
     /// The cotangents of the nodes `wanted`, from those of other nodes; zero where nothing leads to one.
-    pub fn pullback(
-        &self,
-        cotangents: &[(Id, Tensor<f32>)],
-        wanted: &[Id],
-        keep: Keep,
-    ) -> Result<Gradients, Error> {
+    pub fn pullback(&self, cotangents: &[(Id, Tensor<f32>)], wanted: &[Id], keep: Keep) -> Result<Gradients, Error> {
         let mut open: Vec<Option<Tensor<f32>>> = vec![None; self.nodes.len()];
         for (id, cotangent) in cotangents {
             let shape = self.node(*id)?.shape();
@@ -122,7 +118,9 @@ impl Tape<'_> {
                 {
                     let sent = cotangent.and_then(|data| Tensor::new(x.shape().clone(), data));
                     let sent = sent.ok_or_else(|| self.without_rule(Id(id), &WRONG_SIZE))?;
-                    let what = || format!("what {} contributes to the cotangent of {}", self.place(Id(id)), self.place(parent));
+                    let what = || {
+                        format!("what {} contributes to the cotangent of {}", self.place(Id(id)), self.place(parent))
+                    };
                     self.run.refuse_anomaly(sent.data(), sent.shape(), what)?;
                     let place = &mut open[parent.0];
                     *place = Some(place.as_ref().map_or_else(|| sent.clone(), |earlier| total(earlier, &sent)));
@@ -150,7 +148,8 @@ impl Tape<'_> {
         let mut message = error.to_string();
         if matches!(error, EvalError::Undefined { .. }) {
             let names: Vec<String> = self.nodes[id.0].parents.iter().map(|&parent| self.name(parent)).collect();
-            message += &format!("; its operands are {}: labels and masks are constants, or not asked for", names.join(", "));
+            message +=
+                &format!("; its operands are {}: labels and masks are constants, or not asked for", names.join(", "));
         }
         Error::new(Code::Gradient, self.place(id), message)
     }

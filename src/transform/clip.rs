@@ -5,7 +5,15 @@ use tl_kernel::ir::evaluate::Named;
 /// Every element cut to [−limit, limit]; a NaN stays one.
 pub fn clip_by_value(gradients: &mut Named<f32>, limit: f32) {
     for gradient in gradients.values_mut() {
-        *gradient = gradient.map(|&g| if g > limit { limit } else if g < -limit { -limit } else { g });
+        *gradient = gradient.map(|&g| {
+            if g > limit {
+                limit
+            } else if g < -limit {
+                -limit
+            } else {
+                g
+            }
+        });
     }
 }
 
