@@ -41,7 +41,8 @@ fn a_polynomial_has_exact_derivatives_of_both_orders() {
     assert_eq!(gradient["x"].data(), [3.0, -4.0]);
     assert_eq!(gradient["y"].data(), [10.0, 2.0]);
     assert_eq!(f.grad(&at(), "f", &["x"]).unwrap()["x"].data(), [3.0, -4.0]);
-    let (_, along) = f.jvp(&at(), &named([("x", tensor(&[2], &[1.0, 2.0])), ("y", tensor(&[2], &[0.0, -1.0]))])).unwrap();
+    let (_, along) =
+        f.jvp(&at(), &named([("x", tensor(&[2], &[1.0, 2.0])), ("y", tensor(&[2], &[0.0, -1.0]))])).unwrap();
     assert_eq!(along["f"].data(), [3.0 - 8.0 - 2.0]);
     assert_eq!(along["square"].data(), [6.0, -4.0]);
     let (values, back) = f.vjp(&at(), &["x"], &named([("square", tensor(&[2], &[1.0, -1.0]))])).unwrap();
@@ -180,14 +181,24 @@ const KINKS: &[Kink] = &[
     ("elu", r#"{"alpha":"1/2"}"#, &[&[0.0, 1.0]], &[&[0.5, 1.0]]),
     ("abs", "{}", &[&[-1.0, 0.0, 1.0]], &[&[-1.0, 0.0, 1.0]]),
     ("clamp", r#"{"lo":["-1"],"hi":["1"]}"#, &[&[-2.0, -1.0, 0.0, 1.0, 2.0]], &[&[0.0, 1.0, 1.0, 1.0, 0.0]]),
-    ("hard_sigmoid", r#"{"alpha":"1/4","beta":"1/2"}"#, &[&[-3.0, -2.0, 0.0, 2.0, 3.0]], &[&[0.0, 0.25, 0.25, 0.25, 0.0]]),
+    (
+        "hard_sigmoid",
+        r#"{"alpha":"1/4","beta":"1/2"}"#,
+        &[&[-3.0, -2.0, 0.0, 2.0, 3.0]],
+        &[&[0.0, 0.25, 0.25, 0.25, 0.0]],
+    ),
     ("hard_swish", "{}", &[&[-4.0, -3.0, 3.0, 4.0]], &[&[0.0, -0.5, 1.5, 1.0]]),
     ("max", "{}", &[&[1.0, 2.0, 3.0], &[2.0, 2.0, 2.0]], &[&[0.0, 1.0, 1.0], &[1.0, 0.0, 0.0]]),
     ("min", "{}", &[&[1.0, 2.0, 3.0], &[2.0, 2.0, 2.0]], &[&[1.0, 1.0, 0.0], &[0.0, 0.0, 1.0]]),
     ("reduce_max", r#"{"axes":[0],"keepdims":false}"#, &[&[1.0, 2.0, 2.0, 0.0]], &[&[0.0, 1.0, 0.0, 0.0]]),
     ("reduce_min", r#"{"axes":[0],"keepdims":false}"#, &[&[1.0, 2.0, 1.0, 3.0]], &[&[1.0, 0.0, 0.0, 0.0]]),
     ("mae", r#"{"reduction":"none"}"#, &[&[1.0, 2.0, 3.0], &[2.0, 2.0, 2.0]], &[&[-1.0, 0.0, 1.0], &[1.0, 0.0, -1.0]]),
-    ("hinge", r#"{"margin":"1","reduction":"none"}"#, &[&[0.5, 1.0, 2.0], &[1.0, 1.0, 1.0]], &[&[-1.0, 0.0, 0.0], &[-0.5, 0.0, 0.0]]),
+    (
+        "hinge",
+        r#"{"margin":"1","reduction":"none"}"#,
+        &[&[0.5, 1.0, 2.0], &[1.0, 1.0, 1.0]],
+        &[&[-1.0, 0.0, 0.0], &[-0.5, 0.0, 0.0]],
+    ),
 ];
 
 #[test]
@@ -277,17 +288,33 @@ fn a_function_refuses_what_has_no_derivative() {
     let short = named([("x", tensor(&[2], &[0.0; 2]))]);
     let refused = [
         (f.grad(&inputs, "logits", &["x"]).map(drop), "TL0532", "not one element: a cotangent of that shape is needed"),
-        (f.grad(&inputs, "nothing", &["x"]).map(drop), "TL0532", "the graph has no output of this name, but logits, loss"),
+        (
+            f.grad(&inputs, "nothing", &["x"]).map(drop),
+            "TL0532",
+            "the graph has no output of this name, but logits, loss",
+        ),
         (f.grad(&inputs, "loss", &["nothing"]).map(drop), "TL0532", "no input or parameter of this name"),
-        (f.grad(&inputs, "loss", &["labels"]).map(drop), "TL0532", "it has no derivative by its mask, labels or weights"),
+        (
+            f.grad(&inputs, "loss", &["labels"]).map(drop),
+            "TL0532",
+            "it has no derivative by its mask, labels or weights",
+        ),
         (f.grad(&inputs, "loss", &["inputs/w1"]).map(drop), "TL0532", "no input or parameter of this name"),
         (f.vjp(&inputs, &["x"], &short).map(drop), "TL0532", "the graph has no output of this name"),
-        (f.vjp(&inputs, &["x"], &named([("logits", tensor(&[3], &[1.0; 3]))])).map(drop), "TL0532", "the cotangent [3]"),
+        (
+            f.vjp(&inputs, &["x"], &named([("logits", tensor(&[3], &[1.0; 3]))])).map(drop),
+            "TL0532",
+            "the cotangent [3]",
+        ),
         (f.jvp(&inputs, &short).map(drop), "TL0532", "it has the shape [3, 4], its tangent [2]"),
         (f.hvp(&inputs, "logits", &inputs).map(drop), "TL0532", "not one element"),
         (f.hessian(&inputs, "loss", &["labels"]).map(drop), "TL0532", "it has no derivative by its mask"),
         (f.value(&none).map(drop), "TL0503", "nothing is given for the shape"),
-        (f.value(&named([("x", tensor(&[1], &[0.0])), ("labels", tensor(&[3], &[0.0; 3]))])).map(drop), "TL0505", "[1]"),
+        (
+            f.value(&named([("x", tensor(&[1], &[0.0])), ("labels", tensor(&[3], &[0.0; 3]))])).map(drop),
+            "TL0505",
+            "[1]",
+        ),
         (f.value(&named([("z", tensor(&[1], &[0.0]))])).map(drop), "TL0532", "no input of this name"),
     ];
     for (i, (result, code, message)) in refused.into_iter().enumerate() {
@@ -317,7 +344,11 @@ fn gradients_are_written_and_certified() {
     assert!(ran.out.contains("w1 [3, 4]\n") && ran.out.contains("written     @g.npz"), "{}", ran.out);
     assert_eq!(ran.err, "note: not by labels: labels, masks or weights of classes\n");
     let own = folder.tl("certify @net.json --input @in.npz --claim gradient --of loss -o @own.json");
-    assert!(own.exit == 0 && own.out.starts_with("ACCEPTED @own.json: for each of 1 listed inputs x, every element g of the 4"), "{own:?}");
+    assert!(
+        own.exit == 0
+            && own.out.starts_with("ACCEPTED @own.json: for each of 1 listed inputs x, every element g of the 4"),
+        "{own:?}"
+    );
     let recorded = "certify @net.json --input @in.npz --claim gradient --of loss --gradient @g.npz";
     for (options, exit) in [("--abs 1e-6", 0), ("--abs 1e-12", 1), ("--ulps 64 --abs 1e-9", 0)] {
         let ran = folder.tl(&format!("{recorded} {options} -o @c.json"));
@@ -338,7 +369,11 @@ fn what_cannot_be_differentiated_is_refused_by_name() {
     let folder = written();
     let grad = "grad @net.json --input @in.npz";
     let certify = "certify @net.json --input @in.npz --claim gradient";
-    folder.write("short.npy", tensors(&folder.path("short.npy"), &[("u".into(), tensor(&[3], &[1.0; 3]).map(|x| x.to_bits()))].into()).unwrap());
+    folder.write(
+        "short.npy",
+        tensors(&folder.path("short.npy"), &[("u".into(), tensor(&[3], &[1.0; 3]).map(|x| x.to_bits()))].into())
+            .unwrap(),
+    );
     let cases = [
         (format!("{grad}"), "TL0532", "the graph has several outputs, say which: logits, loss"),
         (format!("{grad} --of nothing"), "TL0532", "the outputs of the graph are logits, loss"),
@@ -350,13 +385,20 @@ fn what_cannot_be_differentiated_is_refused_by_name() {
         (format!("{grad} --of loss -o @g.npy"), "TL0510", "an npy file holds one tensor"),
         (format!("{certify} -o @c.json"), "TL0532", "say which"),
         (format!("{certify} --of loss --output @u.npy -o @c.json"), "TL0501", "records gradients"),
-        (format!("{certify} --of loss --gradient w1=@u.npy -o @c.json"), "TL0505", "the gradient \"w1\" has shape [3, 4]"),
+        (
+            format!("{certify} --of loss --gradient w1=@u.npy -o @c.json"),
+            "TL0505",
+            "the gradient \"w1\" has shape [3, 4]",
+        ),
         (format!("{certify} --of loss --gradient z=@u.npy -o @c.json"), "TL0504", "no gradient \"z\""),
         ("certify @net.json --input @in.npz --of loss -o @c.json".into(), "TL0501", "only it has --of"),
     ];
     for (line, code, message) in cases {
         let ran = folder.tl(&line);
-        assert!(ran.exit == 3 && ran.err.contains(&format!("error[{code}]")) && ran.err.contains(message), "{line}: {ran:?}");
+        assert!(
+            ran.exit == 3 && ran.err.contains(&format!("error[{code}]")) && ran.err.contains(message),
+            "{line}: {ran:?}"
+        );
         assert!(ran.out.is_empty(), "{line}");
     }
     // 0 · ∞ on the way back.
@@ -367,7 +409,10 @@ fn what_cannot_be_differentiated_is_refused_by_name() {
     let mut staged = Staged::default();
     tape.graph(&[("y", root)]).unwrap().model.save(&folder.path("root.json"), &mut staged).unwrap();
     staged.commit().unwrap();
-    folder.write("zero.npy", tensors(&folder.path("zero.npy"), &[("x".into(), tensor(&[], &[0.0]).map(|x| x.to_bits()))].into()).unwrap());
+    folder.write(
+        "zero.npy",
+        tensors(&folder.path("zero.npy"), &[("x".into(), tensor(&[], &[0.0]).map(|x| x.to_bits()))].into()).unwrap(),
+    );
     let ran = folder.tl("grad @root.json --input @zero.npy");
     assert!(ran.exit == 0 && ran.out.contains("7f800000  inf"), "{ran:?}");
     let ran = folder.tl("grad @root.json --input @zero.npy --detect-anomaly");

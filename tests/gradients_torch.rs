@@ -93,7 +93,11 @@ fn has_tie(run: &Run, case: &Case) -> bool {
 }
 
 /// Bounds on what rounding does to the gradients; none where it could choose another branch.
-fn bounds(case: &Case, cotangents: &Named<f32>, wanted: &BTreeSet<usize>) -> Option<BTreeMap<usize, Vec<(Ball, Dyadic)>>> {
+fn bounds(
+    case: &Case,
+    cotangents: &Named<f32>,
+    wanted: &BTreeSet<usize>,
+) -> Option<BTreeMap<usize, Vec<(Ball, Dyadic)>>> {
     let rounded = Rounded::new(256, LIBRARY);
     let words = |tensor: &Tensor<u32>| read(&rounded, tensor).unwrap();
     let inputs = case.inputs.iter().map(|(name, tensor)| (name.clone(), words(tensor))).collect();
@@ -167,7 +171,9 @@ fn autograd(folder: &Folder) -> Result<String, String> {
     let python = std::env::var_os("TL_PYTHON").unwrap_or_else(|| OsString::from("python3"));
     let has_torch = Command::new(&python).args(["-c", "import torch, numpy"]).output();
     if !has_torch.is_ok_and(|ran| ran.status.success()) {
-        return Err(format!("{python:?} has no torch (TL_PYTHON names an interpreter with spec-tests/networks/requirements.txt)"));
+        return Err(format!(
+            "{python:?} has no torch (TL_PYTHON names an interpreter with spec-tests/networks/requirements.txt)"
+        ));
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/spec-tests/networks/autograd.py");
     let ran = Command::new(&python).arg(script).arg(folder.0.path()).output().unwrap();
@@ -176,7 +182,14 @@ fn autograd(folder: &Folder) -> Result<String, String> {
 }
 
 /// The verdict on a certificate with one recorded gradient.
-fn judged(folder: &Folder, model: &Model, prepared: &Prepared, id: usize, recorded: &Tensor<u32>, abs: &Dyadic) -> Judged {
+fn judged(
+    folder: &Folder,
+    model: &Model,
+    prepared: &Prepared,
+    id: usize,
+    recorded: &Tensor<u32>,
+    abs: &Dyadic,
+) -> Judged {
     let Prepared { case, cotangents, .. } = prepared;
     let one = |kind: &str| match case.graph.nodes()[id].op.source() {
         Some((of, name)) if of == kind => Named::from([(name.to_string(), recorded.clone())]),
@@ -263,7 +276,8 @@ fn gradients_of_pytorch_differ_by_what_rounding_explains() {
 }
 
 /// Where PyTorch's convention at a kink is another one (docs/gradients.md, "PyTorch"): operation, operands, ours, PyTorch's.
-type Convention = (&'static str, &'static str, &'static [&'static [f32]], &'static [&'static [f32]], &'static [&'static [f32]]);
+type Convention =
+    (&'static str, &'static str, &'static [&'static [f32]], &'static [&'static [f32]], &'static [&'static [f32]]);
 
 const CONVENTIONS: &[Convention] = &[
     ("max", "{}", &[&[2.0], &[2.0]], &[&[1.0], &[0.0]], &[&[0.5], &[0.5]]),
@@ -271,7 +285,13 @@ const CONVENTIONS: &[Convention] = &[
     ("reduce_max", r#"{"axes":[0],"keepdims":false}"#, &[&[2.0, 2.0]], &[&[1.0, 0.0]], &[&[0.5, 0.5]]),
     ("reduce_min", r#"{"axes":[0],"keepdims":false}"#, &[&[2.0, 2.0]], &[&[1.0, 0.0]], &[&[0.5, 0.5]]),
     ("clamp", r#"{"lo":["-1"],"hi":["1"]}"#, &[&[-1.0, 1.0]], &[&[1.0, 1.0]], &[&[0.0, 0.0]]),
-    ("hard_sigmoid", r#"{"alpha":"1/6","beta":"1/2"}"#, &[&[-3.0, 3.0]], &[&[0.166_666_67, 0.166_666_67]], &[&[0.0, 0.0]]),
+    (
+        "hard_sigmoid",
+        r#"{"alpha":"1/6","beta":"1/2"}"#,
+        &[&[-3.0, 3.0]],
+        &[&[0.166_666_67, 0.166_666_67]],
+        &[&[0.0, 0.0]],
+    ),
     ("hard_swish", "{}", &[&[-3.0, 3.0]], &[&[-0.5, 1.5]], &[&[0.0, 1.0]]),
 ];
 

@@ -28,7 +28,10 @@ fn a_node_says_what_was_applied_to_what() {
     let y = tape.relu(s).unwrap();
     tape.rename(y, "y").unwrap();
     let node = tape.node(y).unwrap();
-    assert_eq!((node.name(), node.op().name(), node.parents(), node.role()), (Some("y"), "relu", &[s][..], Role::Result));
+    assert_eq!(
+        (node.name(), node.op().name(), node.parents(), node.role()),
+        (Some("y"), "relu", &[s][..], Role::Result)
+    );
     assert_eq!(tape.value(y).unwrap().data(), [2.5, 0.0, 4.5]);
     let gradients = tape.backward(y, Some(tensor(&[1, 3], &[1.0, 1.0, 2.0]))).unwrap();
     assert_eq!(gradients.of(x).unwrap().data(), [1.0 + 1.0, -1.0 + 6.0]);
@@ -225,7 +228,9 @@ fn every_refusal_says_what_does_not_fit() {
         }),
         ("TL0531", "reshape: dimension 0 is zero", |tape| tape.reshape(X, &[0]).map(drop)),
         ("TL0531", "scale: ", |tape| tape.scale(X, "1e").map(drop)),
-        ("TL0534", r#"input "x": node 0 of the tape has this name already"#, |tape| tape.input("x", ramp(&[1])).map(drop)),
+        ("TL0534", r#"input "x": node 0 of the tape has this name already"#, |tape| {
+            tape.input("x", ramp(&[1])).map(drop)
+        }),
         ("TL0534", r#"const "mask": node 2"#, |tape| tape.parameter("mask", ramp(&[1])).map(drop)),
         ("TL0534", "node 9: the tape has 5 nodes", |tape| tape.relu(Id(9)).map(drop)),
         ("TL0534", "node 3 (neg): its value was not kept", |tape| tape.relu(INSIDE).map(drop)),

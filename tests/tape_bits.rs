@@ -15,8 +15,8 @@ use tl::{Model, default_schedule};
 use tl_check::{Judged, judge};
 use tl_kernel::Verdict;
 use tl_kernel::claim::Execution;
-use tl_kernel::context::binary32::{Binary32, Environment};
 use tl_kernel::context::EvalError;
+use tl_kernel::context::binary32::{Binary32, Environment};
 use tl_kernel::ir::Tensor;
 use tl_kernel::ir::reverse::{all_values, pullback};
 use tl_kernel::spec::Op;
@@ -87,7 +87,7 @@ fn what_the_tape_computes_is_certified_bit_for_bit() {
         let model = Model::new(Path::new("random"), case.graph.graph().clone(), case.parameters.clone()).unwrap();
         let certificate = Certificate {
             model: &model,
-            inputs: &[case.inputs.clone()],
+            inputs: std::slice::from_ref(&case.inputs),
             outputs: &[outputs],
             statement: &Statement::Exec(Execution { schedule: default_schedule(), ..Execution::default() }),
             about: None,

@@ -20,8 +20,8 @@ use tl_kernel::claim::Execution;
 use tl_kernel::context::binary32::Schedule;
 use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, EvalError};
-use tl_kernel::ir::{Tensor, evaluate};
 use tl_kernel::ir::evaluate::{Cut, Named, source};
+use tl_kernel::ir::{Tensor, evaluate};
 use tl_kernel::number::Dyadic;
 use tl_kernel::number::decimal::decimal;
 use tl_kernel::{Limits, Verdict};
@@ -212,7 +212,11 @@ impl Certify {
             (*claim != Divergence && self.gap.is_some(), "--gap", "only --claim divergence has a gap"),
             (*claim != Trace && !self.nodes.is_empty(), "--nodes", "only --claim trace records nodes"),
             (*claim != Trace && rounding, "--rounding", "only --claim trace can allow what rounding explains"),
-            (*claim != Gradient && derivative, "--claim gradient", "only it has --of, --cotangent, --wrt and --gradient"),
+            (
+                *claim != Gradient && derivative,
+                "--claim gradient",
+                "only it has --of, --cotangent, --wrt and --gradient",
+            ),
             (*claim == Gradient && recorded, "--output", "--claim gradient records gradients: --gradient NAME=FILE"),
             (
                 *claim == Gradient && self.schedule.is_some() && !self.gradients.is_empty(),
@@ -324,7 +328,8 @@ impl Certify {
         let mut recorded = cases::read_gradients(&shapes, &self.gradients, self.reshape)?;
         if recorded.is_empty() {
             let cases = inputs.iter().zip(&seeds);
-            recorded = cases.map(|(case, seeds)| grad::computed(run, model, case, seeds, &names)).collect::<Result<_, _>>()?;
+            recorded =
+                cases.map(|(case, seeds)| grad::computed(run, model, case, seeds, &names)).collect::<Result<_, _>>()?;
         }
         if recorded.len() != inputs.len() {
             let message = format!("{} cases of inputs, {} of gradients", inputs.len(), recorded.len());
@@ -336,7 +341,10 @@ impl Certify {
         let [abs, rel, ulps, slack] = self.parts(worst, notes)?;
         let group = |case: &BTreeMap<usize, Tensor<u32>>, wanted: &str| {
             let sources = case.iter().filter_map(|(&id, tensor)| Some((nodes[id].op.source()?, tensor)));
-            sources.filter(|((kind, _), _)| *kind == wanted).map(|((_, name), tensor)| (name.to_string(), tensor.clone())).collect()
+            sources
+                .filter(|((kind, _), _)| *kind == wanted)
+                .map(|((_, name), tensor)| (name.to_string(), tensor.clone()))
+                .collect()
         };
         let gradients = recorded.iter().map(|case| [group(case, "input"), group(case, "const")]).collect();
         let is_one = model.graph.outputs().len() == 1 && self.what.cotangents.is_empty();

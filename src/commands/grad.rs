@@ -12,8 +12,8 @@ use crate::transform::Function;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::EvalError;
+use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::ir::Tensor;
 use tl_kernel::ir::evaluate::{Located, Named, read};
 use tl_kernel::ir::reverse::{ById, all_values, pullback};
@@ -97,12 +97,18 @@ impl What {
         let names = || outputs.keys().cloned().collect::<Vec<_>>().join(", ");
         match &self.of {
             Some(name) if outputs.contains_key(name) => Ok(name),
-            Some(name) => {
-                Err(Error::new(Code::Gradient, format!("--of {name}"), format!("the outputs of the graph are {}", names())))
-            }
+            Some(name) => Err(Error::new(
+                Code::Gradient,
+                format!("--of {name}"),
+                format!("the outputs of the graph are {}", names()),
+            )),
             None => match outputs.keys().collect::<Vec<_>>()[..] {
                 [only] => Ok(only),
-                _ => Err(Error::new(Code::Gradient, "--of", format!("the graph has several outputs, say which: {}", names()))),
+                _ => Err(Error::new(
+                    Code::Gradient,
+                    "--of",
+                    format!("the graph has several outputs, say which: {}", names()),
+                )),
             },
         }
     }
@@ -115,7 +121,8 @@ impl What {
         let mut cases = cases::read(Role::Cotangent, &wanted, &self.cotangents, reshape)?;
         if cases.is_empty() {
             let one = Tensor::new(shape.clone(), vec![1.0f32.to_bits()]).ok_or_else(|| {
-                let message = format!("it has the shape {shape}, not one element: --cotangent gives a tensor of that shape");
+                let message =
+                    format!("it has the shape {shape}, not one element: --cotangent gives a tensor of that shape");
                 Error::new(Code::Gradient, format!("output {name:?}"), message)
             })?;
             cases.push([(name.to_string(), one)].into());

@@ -303,7 +303,8 @@ impl Draft {
                 let weight = if keyword == "conv" { [groups * out, channels / groups] } else { [channels, out] };
                 others.push(plain(&[&weight[..], &kernel].concat()));
                 others.extend(self.random.one_in(2).then(|| plain(&[groups * out])));
-                let padding = if keyword == "conv" { "" } else { &format!(r#","output_padding":{:?}"#, vec![0; spatial.len()]) };
+                let padding =
+                    if keyword == "conv" { "" } else { &format!(r#","output_padding":{:?}"#, vec![0; spatial.len()]) };
                 format!(
                     r#"{{"stride":{stride:?},"dilation":{dilation:?},"pad_before":{pads:?},"pad_after":{pads:?}{padding},"groups":{groups}}}"#
                 )
@@ -388,8 +389,13 @@ impl Draft {
                 (rank >= 2).then_some(())?;
                 let reduction = *self.random.pick(&["none", "sum", "mean"]);
                 let labels = keyword == "nll" || self.random.one_in(2);
-                let positions: Vec<usize> = dims.iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, &n)| n).collect();
-                others.push(if labels { (positions, Data::Labels(channels)) } else { (dims.clone(), Data::Probabilities) });
+                let positions: Vec<usize> =
+                    dims.iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, &n)| n).collect();
+                others.push(if labels {
+                    (positions, Data::Labels(channels))
+                } else {
+                    (dims.clone(), Data::Probabilities)
+                });
                 others.extend(coin.then(|| (vec![channels], Data::Positive)));
                 let targets = if labels { "labels" } else { "probabilities" };
                 let more = if keyword == "nll" { "" } else { r#""predictions":"logits","label_smoothing":"1/8","# };
