@@ -375,7 +375,7 @@ fn what_cannot_be_differentiated_is_refused_by_name() {
             .unwrap(),
     );
     let cases = [
-        (format!("{grad}"), "TL0532", "the graph has several outputs, say which: logits, loss"),
+        (grad.to_string(), "TL0532", "the graph has several outputs, say which: logits, loss"),
         (format!("{grad} --of nothing"), "TL0532", "the outputs of the graph are logits, loss"),
         (format!("{grad} --of logits"), "TL0532", "not one element: --cotangent gives a tensor of that shape"),
         (format!("{grad} --of logits --cotangent @short.npy"), "TL0505", "has shape [3, 3], the file has [3]"),

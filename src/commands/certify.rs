@@ -1,6 +1,7 @@
 //! `tl certify`: a certificate about a model and recorded outputs, checked by the kernel when it is written.
 
-use super::grad::{self, What};
+use super::grad::What;
+use super::worst::{worst_error, worst_gradient, worst_output};
 use super::{DONE, FAILED, ModelArguments, TROUBLE, UNDECIDED, parse_exact, parse_json, parse_schedule};
 use crate::cases::{self, Role};
 use crate::certificate::{Certificate, Statement, tolerance};
@@ -9,19 +10,15 @@ use crate::files::Staged;
 use crate::hardware::{Hardware32, default_schedule};
 use crate::model::Model;
 use crate::tape::Run;
-use crate::transform::Function;
 use clap::{Args, ValueEnum};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 use tl_check::{Judged, Settings, judge};
 use tl_kernel::cert::json::Json;
 use tl_kernel::claim::Execution;
 use tl_kernel::context::binary32::Schedule;
-use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, EvalError};
 use tl_kernel::ir::evaluate::{Cut, Named, source};
-use tl_kernel::ir::{Tensor, evaluate};
 use tl_kernel::number::Dyadic;
 use tl_kernel::number::decimal::decimal;
 use tl_kernel::{Limits, Verdict};
@@ -319,37 +316,10 @@ impl Certify {
         run: &Run,
         notes: &mut String,
     ) -> Result<Statement, Error> {
-        let (function, seeds) = (Function::of(run, model), self.what.seeds(model, inputs.len(), self.reshape)?);
-        let names = self.what.names(&function, notes)?;
-        let node = |name: &String| Ok((name.clone(), function.find(name)?));
-        let ids = names.iter().map(node).collect::<Result<BTreeMap<String, usize>, Error>>()?;
-        let nodes = model.graph.nodes();
-        let shapes: Vec<_> = ids.iter().map(|(name, &id)| (name.clone(), nodes[id].shape.clone())).collect();
-        let mut recorded = cases::read_gradients(&shapes, &self.gradients, self.reshape)?;
-        if recorded.is_empty() {
-            let cases = inputs.iter().zip(&seeds);
-            recorded =
-                cases.map(|(case, seeds)| grad::computed(run, model, case, seeds, &names)).collect::<Result<_, _>>()?;
-        }
-        if recorded.len() != inputs.len() {
-            let message = format!("{} cases of inputs, {} of gradients", inputs.len(), recorded.len());
-            return Err(Error::new(Code::Cases, "--gradient", message));
-        }
-        let by_node = |case: &Named<u32>| case.iter().map(|(name, tensor)| (ids[name], tensor.clone())).collect();
-        let recorded: Vec<BTreeMap<usize, Tensor<u32>>> = recorded.iter().map(by_node).collect();
-        let worst = || worst_error(|precision| worst_gradient(model, inputs, &seeds, &recorded, precision));
+        let listed = self.what.listed((run, model), inputs, &self.gradients, self.reshape, notes)?;
+        let worst = || worst_error(|precision| worst_gradient(model, inputs, &listed, precision));
         let [abs, rel, ulps, slack] = self.parts(worst, notes)?;
-        let group = |case: &BTreeMap<usize, Tensor<u32>>, wanted: &str| {
-            let sources = case.iter().filter_map(|(&id, tensor)| Some((nodes[id].op.source()?, tensor)));
-            sources
-                .filter(|((kind, _), _)| *kind == wanted)
-                .map(|((_, name), tensor)| (name.to_string(), tensor.clone()))
-                .collect()
-        };
-        let gradients = recorded.iter().map(|case| [group(case, "input"), group(case, "const")]).collect();
-        let is_one = model.graph.outputs().len() == 1 && self.what.cotangents.is_empty();
-        let cotangents = if is_one { Vec::new() } else { seeds };
-        Ok(Statement::Gradient { tolerance: tolerance(&abs, &rel, &ulps, &slack), gradients, cotangents })
+        Ok(listed.statement(model, tolerance(&abs, &rel, &ulps, &slack)))
     }
 
     /// The parts of the tolerance; where none is given, the smallest absolute one of two digits.
@@ -431,84 +401,9 @@ fn executed(
     Ok((outputs, nodes.iter().map(|&id| (id.to_string(), id)).map(named).collect::<Result<_, _>>()?))
 }
 
-fn real_inputs<C: Context>(context: &C, case: &Named<u32>) -> Result<Named<C::Value>, Error> {
+pub(super) fn real_inputs<C: Context>(context: &C, case: &Named<u32>) -> Result<Named<C::Value>, Error> {
     let datum = |error: EvalError| Error::new(Code::Evaluation, "an input", error.to_string());
     case.iter()
         .map(|(name, tensor)| Ok((name.clone(), tensor.try_map(|&word| context.datum(word)).map_err(datum)?)))
         .collect()
-}
-
-/// The largest |y − s| and the largest radius in it; an error, and whether more precision is of no use.
-type Worst = Result<(Dyadic, Dyadic), (Error, bool)>;
-
-/// An upper bound of the largest |y − s| over all cases, known to within 1 part in 1,000 of itself, or to 4096 bits.
-fn worst_error(at: impl Fn(u64) -> Worst) -> Result<Dyadic, Error> {
-    let mut precision = 128;
-    loop {
-        match at(precision) {
-            Ok((worst, radius)) if worst.is_zero() || radius.scaled(10) <= worst || precision >= 4096 => {
-                return Ok(worst);
-            }
-            Err(error) if precision >= 4096 || error.1 => return Err(error.0),
-            _ => precision *= 2,
-        }
-    }
-}
-
-/// The bound over recorded outputs.
-fn worst_output(model: &Model, inputs: &[Named<u32>], outputs: &[Named<u32>], precision: u64) -> Worst {
-    let real = Real::new(precision);
-    let mut found = (Dyadic::zero(), Dyadic::zero());
-    for (case, (inputs, outputs)) in inputs.iter().zip(outputs).enumerate() {
-        let inputs = real_inputs(&real, inputs).map_err(|error| (error, true))?;
-        let exact = evaluate(&model.graph, |_| &real, &model.parameters, &inputs);
-        let exact = exact.map_err(|located| {
-            let undecided = matches!(located.error, EvalError::Undecided { .. });
-            (Error::at_node(&model.path, &located), !undecided)
-        })?;
-        for (name, recorded) in outputs {
-            let balls: &[Ball] = exact.get(name).map_or(&[], |tensor| tensor.data());
-            widen(&mut found, recorded, balls, || format!("case {case}, output {name:?}"))?;
-        }
-    }
-    Ok(found)
-}
-
-/// The bound over recorded gradients.
-fn worst_gradient(
-    model: &Model,
-    inputs: &[Named<u32>],
-    seeds: &[Named<u32>],
-    recorded: &[BTreeMap<usize, Tensor<u32>>],
-    precision: u64,
-) -> Worst {
-    let real = Real::new(precision);
-    let mut found = (Dyadic::zero(), Dyadic::zero());
-    for (case, ((inputs, seeds), recorded)) in inputs.iter().zip(seeds).zip(recorded).enumerate() {
-        let exact = grad::exact(model, &real, inputs, seeds, recorded)?;
-        for (id, recorded) in recorded {
-            let balls: &[Ball] = exact.get(id).map_or(&[], |tensor| tensor.data());
-            widen(&mut found, recorded, balls, || format!("case {case}, the gradient of node {id}"))?;
-        }
-    }
-    Ok(found)
-}
-
-/// Takes the errors of a recorded tensor into account.
-fn widen(
-    (worst, radius): &mut (Dyadic, Dyadic),
-    recorded: &Tensor<u32>,
-    balls: &[Ball],
-    place: impl Fn() -> String,
-) -> Result<(), (Error, bool)> {
-    for (position, (&word, ball)) in recorded.data().iter().zip(balls).enumerate() {
-        let Some(y) = Dyadic::from_binary32(word) else {
-            let place = format!("{}, index {:?}", place(), recorded.shape().index_of(position));
-            return Err((Error::new(Code::NotFinite, place, format!("the word {word:08x}")), true));
-        };
-        let error = y.sub(ball.mid()).abs().add(&ball.rad());
-        *worst = worst.clone().max(error);
-        *radius = radius.clone().max(ball.rad());
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 use super::run::print;
 use super::{DONE, ModelArguments, parse_schedule};
 use crate::cases::{self, Role};
+use crate::certificate::Statement;
 use crate::error::{Code, Error};
 use crate::files::{tensors, write};
 use crate::hardware::default_schedule;
@@ -12,6 +13,7 @@ use crate::transform::Function;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use tl_kernel::cert::json::Json;
 use tl_kernel::context::EvalError;
 use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::ir::Tensor;
@@ -151,6 +153,60 @@ impl What {
             *notes += &format!("note: not by {}: labels, masks or weights of classes\n", others.join(", "));
         }
         Ok(names)
+    }
+}
+
+/// What a certificate about gradients lists.
+pub(super) struct Listed {
+    /// The cotangents of each case, by output.
+    pub(super) seeds: Vec<Named<u32>>,
+    /// The gradients of each case, by node.
+    pub(super) recorded: Vec<BTreeMap<usize, Tensor<u32>>>,
+    /// Whether a cotangent was given.
+    weighted: bool,
+}
+
+impl What {
+    /// The gradients in the files `given`, or those that the engine computes.
+    pub(super) fn listed(
+        &self,
+        (run, model): (&Run, &Model),
+        inputs: &[Named<u32>],
+        given: &[String],
+        reshape: bool,
+        notes: &mut String,
+    ) -> Result<Listed, Error> {
+        let (function, seeds) = (Function::of(run, model), self.seeds(model, inputs.len(), reshape)?);
+        let names = self.names(&function, notes)?;
+        let node = |name: &String| Ok((name.clone(), function.find(name)?));
+        let ids = names.iter().map(node).collect::<Result<BTreeMap<String, usize>, Error>>()?;
+        let shape = |(name, &id): (&String, &usize)| (name.clone(), model.graph.nodes()[id].shape.clone());
+        let mut recorded = cases::read_gradients(&ids.iter().map(shape).collect::<Vec<_>>(), given, reshape)?;
+        if recorded.is_empty() {
+            let of = |(case, seeds)| computed(run, model, case, seeds, &names);
+            recorded = inputs.iter().zip(&seeds).map(of).collect::<Result<_, _>>()?;
+        }
+        if recorded.len() != inputs.len() {
+            let message = format!("{} cases of inputs, {} of gradients", inputs.len(), recorded.len());
+            return Err(Error::new(Code::Cases, "--gradient", message));
+        }
+        let by_node = |case: &Named<u32>| case.iter().map(|(name, tensor)| (ids[name], tensor.clone())).collect();
+        let recorded = recorded.iter().map(by_node).collect();
+        Ok(Listed { seeds, recorded, weighted: !self.cotangents.is_empty() })
+    }
+}
+
+impl Listed {
+    /// The claim, with this tolerance.
+    pub(super) fn statement(self, model: &Model, tolerance: Json) -> Statement {
+        let group = |case: &BTreeMap<usize, Tensor<u32>>, wanted: &str| {
+            let sources = case.iter().filter_map(|(&id, tensor)| Some((model.graph.nodes()[id].op.source()?, tensor)));
+            let of_kind = sources.filter(|((kind, _), _)| *kind == wanted);
+            of_kind.map(|((_, name), tensor)| (name.to_string(), tensor.clone())).collect()
+        };
+        let gradients = self.recorded.iter().map(|case| [group(case, "input"), group(case, "const")]).collect();
+        let implied = model.graph.outputs().len() == 1 && !self.weighted;
+        Statement::Gradient { tolerance, gradients, cotangents: if implied { Vec::new() } else { self.seeds } }
     }
 }
 

@@ -13,6 +13,7 @@ mod import;
 mod run;
 mod view;
 mod vjp;
+mod worst;
 mod zoo;
 
 pub(crate) use certify::settings;
