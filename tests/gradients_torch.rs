@@ -230,7 +230,7 @@ fn off_by(recorded: &Tensor<u32>, error: f64) -> Tensor<u32> {
             return word;
         }
         let moved = (f64::from(f32::from_bits(word)) + error) as f32;
-        if moved.to_bits() == word { f32::from_bits(word).next_up().to_bits() } else { moved.to_bits() }
+        if moved == f32::from_bits(word) { moved.next_up().to_bits() } else { moved.to_bits() }
     })
 }
 
