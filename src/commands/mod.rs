@@ -8,10 +8,12 @@ mod certify;
 mod corpus;
 mod diff;
 mod generate;
+mod grad;
 mod import;
 mod run;
 mod view;
 mod vjp;
+mod worst;
 mod zoo;
 
 pub(crate) use certify::settings;
@@ -51,6 +53,8 @@ enum Command {
     Import(import::Import),
     /// Run a model under a reading: float32 on the processor, bit-exact binary32, exact rationals, real balls, or intervals
     Run(run::Run),
+    /// Differentiate an output of a model by its inputs and parameters, and write the gradients
+    Grad(grad::Grad),
     /// Write a certificate about a model and its recorded outputs, and check it
     Certify(Box<certify::Certify>),
     /// Say whether what runtimes computed is the rounding of the exact values or something else, and where that begins
@@ -152,6 +156,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
     let result = match &arguments.command {
         Command::Import(import) => import.run(&mut text),
         Command::Run(run) => run.run(&mut text),
+        Command::Grad(grad) => grad.run(&mut text, &mut notes),
         Command::Certify(certify) => certify.run(&mut text, &mut notes),
         Command::Diff(diff) => diff.run(&mut text, &mut notes),
         Command::Bisect(bisect) => bisect.run(&mut text, &mut notes),
