@@ -10,12 +10,14 @@ pub mod bugs;
 pub mod cases;
 pub mod certificate;
 pub mod commands;
+pub mod compiled;
 pub mod diff;
 pub mod error;
 pub mod files;
 pub mod generate;
 pub mod hardware;
 pub mod model;
+pub mod ops;
 pub mod schema;
 
 pub use error::{Code, Error};

@@ -1,0 +1,599 @@
+//! Programs: steps in stages, run forward and backward.
+//!
+//! A stage is either one step on the whole batch, or several steps on images, which are run for one image after the other (and images on several threads), so that
+//! what a stage makes and reads itself stays in the cache. Backward the stages run in reverse. Gradients of weights are summed over fixed groups of images and
+//! then group after group, so that the result does not depend on the number of threads.
+
+use super::memory::{Claim, Home, places};
+use super::step::{Back, PerBatch, PerImage, Sink, Slope};
+use super::weights::Weights;
+use crate::ops::fast::threads::Threads;
+use std::ops::Range;
+use tl_kernel::context::EvalError;
+
+/// A value of a program.
+#[derive(Clone, Debug)]
+pub(super) struct Value {
+    /// Elements of one sample, halo included.
+    pub(super) each: usize,
+    /// Samples.
+    pub(super) batch: usize,
+    /// Where it comes from, when no step makes it.
+    pub(super) source: Home,
+    /// Whether a gradient is wanted that goes through it.
+    pub(super) slope: bool,
+    /// Whether its gradient itself is wanted.
+    pub(super) leaf: bool,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// It works on one image at a time.
+    Image(Box<dyn PerImage>),
+    /// It works on the whole batch.
+    Batch(Box<dyn PerBatch>),
+}
+
+/// A step with its operands.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) action: Action,
+    /// Values, each once.
+    pub(super) inputs: Vec<usize>,
+    pub(super) output: usize,
+    /// Its weights, if any.
+    pub(super) weights: Option<usize>,
+    /// The node of the graph that it ends.
+    pub(super) node: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Stage {
+    steps: Range<usize>,
+    images: bool,
+    /// Sizes of the buffers, forward and backward.
+    buffers: [Vec<usize>; 2],
+}
+
+/// A plan that can be run.
+#[derive(Debug)]
+pub(super) struct Program {
+    values: Vec<Value>,
+    steps: Vec<Step>,
+    stages: Vec<Stage>,
+    /// Homes of the values, and of their cotangents.
+    homes: [Vec<Home>; 2],
+    slots: [Vec<Vec<f32>>; 2],
+    constants: Vec<Vec<f32>>,
+    pub(super) weights: Vec<Weights>,
+    /// For every step and operand: whether its cotangent is added to what is there.
+    adds: Vec<Vec<bool>>,
+    outputs: Vec<usize>,
+    /// For every stage, what the groups of images sum their gradients in.
+    sums: Vec<Vec<Vec<Weights>>>,
+    stale: bool,
+}
+
+/// Groups of images whose gradients are summed apart.
+const GROUPS: usize = 8;
+/// The most values that all groups of a stage sum in.
+const SUMS: usize = 1 << 23;
+
+/// What became of an error.
+pub(super) type Failed = (usize, EvalError);
+
+impl Program {
+    pub(super) fn new(
+        values: Vec<Value>,
+        steps: Vec<Step>,
+        constants: Vec<Vec<f32>>,
+        weights: Vec<Weights>,
+        outputs: Vec<usize>,
+        training: bool,
+    ) -> Self {
+        let stages = stages(&values, &steps);
+        let mut program = Program {
+            values,
+            steps,
+            stages,
+            homes: [Vec::new(), Vec::new()],
+            slots: [Vec::new(), Vec::new()],
+            constants,
+            weights,
+            adds: Vec::new(),
+            outputs,
+            sums: Vec::new(),
+            stale: true,
+        };
+        program.plan_forward(training);
+        if training {
+            program.plan_backward();
+        }
+        program
+    }
+
+    /// Bytes of all slots, buffers of one thread, constants and weights.
+    pub(super) fn bytes(&self) -> usize {
+        let slots: usize = self.slots.iter().flatten().map(Vec::len).sum();
+        let buffers = self.stages.iter().flat_map(|s| s.buffers.iter()).map(|b| b.iter().sum()).max().unwrap_or(0usize);
+        let weights: usize = self.weights.iter().map(Weights::size).sum();
+        4 * (slots + buffers + weights + self.constants.iter().map(Vec::len).sum::<usize>())
+    }
+
+    /// How many steps there are, in how many stages.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.steps.len(), self.stages.len())
+    }
+
+    fn plan_forward(&mut self, training: bool) {
+        let count = self.values.len();
+        // Times: stage s is 2s + 1; inside a stage, steps.
+        let (mut made, mut read, mut forever) = (vec![usize::MAX; count], vec![0; count], vec![false; count]);
+        for &output in &self.outputs {
+            forever[output] = true;
+        }
+        for (s, stage) in self.stages.iter().enumerate() {
+            for step in &self.steps[stage.steps.clone()] {
+                made[step.output] = s;
+                read[step.output] = s;
+                step.inputs.iter().for_each(|&input| read[input] = s);
+                if training && self.goes_back(step) {
+                    let keeps = match &step.action {
+                        Action::Image(action) => action.keeps(),
+                        Action::Batch(action) => action.keeps(),
+                    };
+                    forever[step.output] |= keeps.y;
+                    step.inputs.iter().for_each(|&input| forever[input] |= keeps.x);
+                }
+            }
+        }
+        let mut homes: Vec<Home> = self.values.iter().map(|value| value.source).collect();
+        let mut claims = Vec::new();
+        let mut local = vec![Vec::new(); self.stages.len()];
+        for id in (0..count).filter(|&id| made[id] != usize::MAX) {
+            let stage = made[id];
+            if self.stages[stage].images && read[id] == stage && !forever[id] {
+                local[stage].push(id);
+            } else {
+                let to = if forever[id] { usize::MAX } else { read[id] };
+                let value = &self.values[id];
+                claims.push(Claim { id, size: value.each * value.batch, from: stage, to });
+            }
+        }
+        for (s, ids) in local.into_iter().enumerate() {
+            let steps = self.stages[s].steps.clone();
+            let claims = ids.into_iter().map(|id| {
+                let uses = steps.clone().filter(|&step| self.steps[step].output == id || self.steps[step].inputs.contains(&id));
+                let uses: Vec<usize> = uses.collect();
+                Claim { id, size: self.values[id].each, from: uses[0], to: uses[uses.len() - 1] }
+            });
+            let (placed, sizes) = places(claims.collect());
+            placed.into_iter().for_each(|(id, buffer)| homes[id] = Home::Buffer(buffer));
+            self.stages[s].buffers[0] = sizes;
+        }
+        let (placed, sizes) = places(claims);
+        placed.into_iter().for_each(|(id, slot)| homes[id] = Home::Slot(slot));
+        self.slots[0] = sizes.into_iter().map(|size| vec![0.0; size]).collect();
+        self.homes[0] = homes;
+    }
+
+    /// Whether a step has a backward pass.
+    fn goes_back(&self, step: &Step) -> bool {
+        self.values[step.output].slope
+    }
+
+    fn plan_backward(&mut self) {
+        let (count, last) = (self.values.len(), self.stages.len());
+        // Times count backward: stage s is at last − s; the given cotangents are written at 0, leaves are read for ever.
+        let (mut first, mut read) = (vec![usize::MAX; count], vec![0; count]);
+        let mut within = vec![true; count];
+        for &output in &self.outputs {
+            first[output] = 0;
+            within[output] = false;
+        }
+        self.adds = vec![Vec::new(); self.steps.len()];
+        for (s, stage) in self.stages.iter().enumerate().rev() {
+            for step in stage.steps.clone().rev() {
+                let Step { inputs, output, .. } = &self.steps[step];
+                if !self.goes_back(&self.steps[step]) {
+                    self.adds[step] = vec![false; inputs.len()];
+                    continue;
+                }
+                read[*output] = last - s;
+                within[*output] &= stage.images && first[*output] == last - s;
+                self.adds[step] = inputs.iter().map(|&input| first[input] != usize::MAX).collect();
+                for &input in inputs.iter().filter(|&&input| self.values[input].slope) {
+                    first[input] = first[input].min(last - s);
+                    read[input] = last - s;
+                }
+            }
+        }
+        let mut homes = vec![Home::None; count];
+        let (mut claims, mut local) = (Vec::new(), vec![Vec::new(); last]);
+        for id in (0..count).filter(|&id| self.values[id].slope && first[id] != usize::MAX) {
+            let value = &self.values[id];
+            if within[id] && !value.leaf && first[id] == read[id] {
+                local[last - first[id]].push(id);
+            } else {
+                let to = if value.leaf { usize::MAX } else { read[id] };
+                claims.push(Claim { id, size: value.each * value.batch, from: first[id], to });
+            }
+        }
+        for (s, ids) in local.into_iter().enumerate() {
+            let steps = self.stages[s].steps.clone();
+            let claims = ids.into_iter().map(|id| {
+                let uses = steps.clone().rev().filter(|&step| self.steps[step].output == id || self.steps[step].inputs.contains(&id));
+                let uses: Vec<usize> = uses.map(|step| steps.end - step).collect();
+                Claim { id, size: self.values[id].each, from: uses[0], to: uses[uses.len() - 1] }
+            });
+            let (placed, sizes) = places(claims.collect());
+            placed.into_iter().for_each(|(id, buffer)| homes[id] = Home::Buffer(buffer));
+            self.stages[s].buffers[1] = sizes;
+        }
+        let (placed, sizes) = places(claims);
+        placed.into_iter().for_each(|(id, slot)| homes[id] = Home::Slot(slot));
+        self.slots[1] = sizes.into_iter().map(|size| vec![0.0; size]).collect();
+        self.homes[1] = homes;
+        self.sums = vec![Vec::new(); last];
+    }
+
+    /// The value of an output, after a run.
+    pub(super) fn value<'a>(&'a self, id: usize, inputs: &[&'a [f32]]) -> &'a [f32] {
+        let value = &self.values[id];
+        let all = match self.homes[0][id] {
+            Home::Input(index) => inputs[index],
+            Home::Constant(index) => &self.constants[index],
+            Home::Slot(slot) => &self.slots[0][slot],
+            Home::Buffer(_) | Home::None => &[],
+        };
+        &all[..value.each * value.batch]
+    }
+
+    /// The cotangent of a leaf, after a run backward; `None` where nothing depends on it.
+    pub(super) fn slope(&self, id: usize) -> Option<&[f32]> {
+        let value = &self.values[id];
+        match self.homes[1].get(id) {
+            Some(Home::Slot(slot)) => Some(&self.slots[1][*slot][..value.each * value.batch]),
+            _ => None,
+        }
+    }
+
+    /// The constant of this number.
+    pub(super) fn constant_mut(&mut self, index: usize) -> &mut Vec<f32> {
+        &mut self.constants[index]
+    }
+
+    /// Says that weights were changed from outside.
+    pub(super) fn renew(&mut self) {
+        self.stale = true;
+    }
+
+    /// Runs forward.
+    pub(super) fn forward(&mut self, inputs: &[&[f32]], threads: &Threads) -> Result<(), Failed> {
+        for s in 0..self.stages.len() {
+            if self.stages[s].images { self.images_forward(s, inputs, threads) } else { self.batch_forward(s, inputs, threads)? }
+        }
+        Ok(())
+    }
+
+    fn batch_forward(&mut self, s: usize, inputs: &[&[f32]], threads: &Threads) -> Result<(), Failed> {
+        let step = &self.steps[self.stages[s].steps.start];
+        let Action::Batch(action) = &step.action else { return Ok(()) };
+        let Home::Slot(slot) = self.homes[0][step.output] else { return Ok(()) };
+        let mut out = std::mem::take(&mut self.slots[0][slot]);
+        let value = &self.values[step.output];
+        let x: Vec<&[f32]> = step.inputs.iter().map(|&id| self.value(id, inputs)).collect();
+        let none = Weights::default();
+        let weights = step.weights.map_or(&none, |w| &self.weights[w]);
+        let done = action.forward(weights, &x, &mut out[..value.each * value.batch], threads);
+        let node = step.node;
+        self.slots[0][slot] = out;
+        done.map_err(|error| (node, error))
+    }
+
+    fn images_forward(&mut self, s: usize, inputs: &[&[f32]], threads: &Threads) {
+        let stage = &self.stages[s];
+        let steps = &self.steps[stage.steps.clone()];
+        let batch = self.values[steps[0].output].batch;
+        let made: Vec<(usize, usize)> = steps.iter().filter_map(|step| slot_of(&self.homes[0], step.output)).collect();
+        let mut taken: Vec<Vec<f32>> = made.iter().map(|&(_, slot)| std::mem::take(&mut self.slots[0][slot])).collect();
+        let rows = by_image(&self.values, &made, &mut taken, batch);
+        let (program, none, alone) = (&*self, Weights::default(), Threads::new(1));
+        let run = |images: Vec<(usize, Vec<(usize, &mut [f32])>)>, threads: &Threads| {
+            let mut buffers: Vec<Vec<f32>> = stage.buffers[0].iter().map(|&size| vec![0.0; size]).collect();
+            for (image, outs) in images {
+                let mut frame = Frame { program, which: 0, inputs, image, outs, buffers: &mut buffers };
+                for step in steps {
+                    let Action::Image(action) = &step.action else { continue };
+                    let mut out = frame.take(step.output);
+                    let x: Vec<&[f32]> = step.inputs.iter().map(|&id| frame.read(id)).collect();
+                    let weights = step.weights.map_or(&none, |w| &program.weights[w]);
+                    action.forward(weights, &x, out.slice(program.values[step.output].each), threads);
+                    frame.put(step.output, out);
+                }
+            }
+        };
+        if batch < threads.count() {
+            run(rows, threads);
+        } else {
+            let size = batch.div_ceil(if threads.count() == 1 { 1 } else { 4 * threads.count() });
+            threads.each(chunks(rows, size), |images| run(images, &alone));
+        }
+        for ((_, slot), buffer) in made.iter().zip(taken) {
+            self.slots[0][*slot] = buffer;
+        }
+    }
+
+    /// Runs backward after a run forward. `cotangents` are those of the outputs; an absent one is zero. With a `rate` the weights step along their gradients
+    /// by it; without, `gradients` (which are zeros) hold them.
+    pub(super) fn backward(
+        &mut self,
+        inputs: &[&[f32]],
+        cotangents: &[Option<&[f32]>],
+        rate: Option<f32>,
+        gradients: &mut [Weights],
+        threads: &Threads,
+    ) -> Result<(), Failed> {
+        if self.stale {
+            for step in &mut self.steps {
+                if let (Action::Image(action), Some(w)) = (&mut step.action, step.weights) {
+                    action.renew(&self.weights[w]);
+                }
+            }
+            self.stale = false;
+        }
+        for (index, &output) in self.outputs.iter().enumerate() {
+            let Some((_, slot)) = slot_of(&self.homes[1], output) else { continue };
+            let value = &self.values[output];
+            let to = &mut self.slots[1][slot][..value.each * value.batch];
+            match cotangents[index] {
+                Some(from) => to.copy_from_slice(from),
+                None => to.fill(0.0),
+            }
+        }
+        for s in (0..self.stages.len()).rev() {
+            if self.stages[s].images {
+                self.images_backward(s, inputs, rate, gradients, threads);
+            } else {
+                self.batch_backward(s, inputs, rate, gradients, threads)?;
+            }
+        }
+        self.stale = rate.is_some();
+        Ok(())
+    }
+
+    fn batch_backward(
+        &mut self,
+        s: usize,
+        inputs: &[&[f32]],
+        rate: Option<f32>,
+        gradients: &mut [Weights],
+        threads: &Threads,
+    ) -> Result<(), Failed> {
+        let index = self.stages[s].steps.start;
+        let (output, w) = (self.steps[index].output, self.steps[index].weights);
+        let Some((_, dy_slot)) = slot_of(&self.homes[1], output) else { return Ok(()) };
+        let mut weights = w.map(|w| std::mem::take(&mut self.weights[w])).unwrap_or_default();
+        let mut dy = std::mem::take(&mut self.slots[1][dy_slot]);
+        let dx_slots: Vec<Option<(usize, usize)>> =
+            self.steps[index].inputs.iter().map(|&id| slot_of(&self.homes[1], id)).collect();
+        let mut dx: Vec<Vec<f32>> =
+            dx_slots.iter().map(|slot| slot.map(|(_, slot)| std::mem::take(&mut self.slots[1][slot])).unwrap_or_default()).collect();
+        let step = &self.steps[index];
+        let Action::Batch(action) = &step.action else { return Ok(()) };
+        let size = |id: usize| self.values[id].each * self.values[id].batch;
+        let slopes = dx.iter_mut().zip(&dx_slots).zip(&self.adds[index]);
+        let mut slopes: Vec<Option<Slope>> =
+            slopes.map(|((data, slot), &add)| slot.map(|(id, _)| Slope { data: &mut data[..size(id)], add })).collect();
+        let keeps = action.keeps();
+        let x: Vec<&[f32]> = step.inputs.iter().map(|&id| if keeps.x { self.value(id, inputs) } else { &[] }).collect();
+        let y = if keeps.y { self.value(output, inputs) } else { &[] };
+        let back = Back { x: &x, y, dy: &mut dy[..size(output)], dx: &mut slopes };
+        let mut spare = Weights::default();
+        let sink = match (rate, w) {
+            (Some(rate), _) => Sink::Step(-rate),
+            (None, Some(w)) => Sink::Sum(&mut gradients[w]),
+            (None, None) => Sink::Sum(&mut spare),
+        };
+        let done = action.backward(&mut weights, back, sink, threads).map_err(|error| (step.node, error));
+        if let Some(w) = w {
+            self.weights[w] = weights;
+        }
+        self.slots[1][dy_slot] = dy;
+        for (slot, data) in dx_slots.iter().zip(dx) {
+            if let Some((_, slot)) = slot {
+                self.slots[1][*slot] = data;
+            }
+        }
+        done
+    }
+
+    fn images_backward(&mut self, s: usize, inputs: &[&[f32]], rate: Option<f32>, gradients: &mut [Weights], threads: &Threads) {
+        let stage = &self.stages[s];
+        let steps = &self.steps[stage.steps.clone()];
+        let batch = self.values[steps[0].output].batch;
+        // The cotangents in slots that this stage reads or writes, each once.
+        let touched = steps.iter().flat_map(|step| step.inputs.iter().chain([&step.output]));
+        let mut made: Vec<(usize, usize)> = touched.filter_map(|&id| slot_of(&self.homes[1], id)).collect();
+        made.sort_unstable();
+        made.dedup();
+        let mut taken: Vec<Vec<f32>> = made.iter().map(|&(_, slot)| std::mem::take(&mut self.slots[1][slot])).collect();
+        let used: Vec<usize> = steps.iter().filter(|step| self.goes_back(step)).filter_map(|step| step.weights).collect();
+        let size: usize = used.iter().map(|&w| self.weights[w].size()).sum();
+        let groups = GROUPS.min(SUMS / size.max(1)).clamp(1, batch);
+        let mut sums = std::mem::take(&mut self.sums[s]);
+        sums.resize_with(groups, || used.iter().map(|&w| self.weights[w].zeros()).collect());
+        let rows = by_image(&self.values, &made, &mut taken, batch);
+        let (program, none) = (&*self, Weights::default());
+        let parts = chunks(rows, batch.div_ceil(groups)).into_iter().zip(&mut sums);
+        threads.each(parts, |(images, sums)| {
+            sums.iter_mut().for_each(Weights::clear);
+            let mut buffers: Vec<Vec<f32>> = stage.buffers[1].iter().map(|&size| vec![0.0; size]).collect();
+            for (image, outs) in images {
+                let mut frame = Frame { program, which: 1, inputs, image, outs, buffers: &mut buffers };
+                for (index, step) in stage.steps.clone().zip(steps).rev() {
+                    let Action::Image(action) = &step.action else { continue };
+                    if !program.goes_back(step) {
+                        continue;
+                    }
+                    let mut dy = frame.take(step.output);
+                    let mut dx: Vec<Option<Taken>> = step.inputs.iter().map(|&id| frame.take_if(id)).collect();
+                    let keeps = action.keeps();
+                    let x: Vec<&[f32]> =
+                        step.inputs.iter().map(|&id| if keeps.x { frame.value(id) } else { &[] }).collect();
+                    let y = if keeps.y { frame.value(step.output) } else { &[] };
+                    let each = |id: usize| program.values[id].each;
+                    let slopes = dx.iter_mut().zip(&step.inputs).zip(&program.adds[index]);
+                    let mut slopes: Vec<Option<Slope>> = slopes
+                        .map(|((taken, &id), &add)| taken.as_mut().map(|taken| Slope { data: taken.slice(each(id)), add }))
+                        .collect();
+                    let weights = step.weights.map_or(&none, |w| &program.weights[w]);
+                    let sum = step.weights.and_then(|w| used.iter().position(|&u| u == w)).map(|at| &mut sums[at]);
+                    action.backward(weights, Back { x: &x, y, dy: dy.slice(each(step.output)), dx: &mut slopes }, sum);
+                    drop(slopes);
+                    frame.put(step.output, dy);
+                    for (&id, taken) in step.inputs.iter().zip(dx) {
+                        if let Some(taken) = taken {
+                            frame.put(id, taken);
+                        }
+                    }
+                }
+            }
+        });
+        for ((_, slot), buffer) in made.iter().zip(taken) {
+            self.slots[1][*slot] = buffer;
+        }
+        for (at, &w) in used.iter().enumerate() {
+            for sum in &sums {
+                match rate {
+                    Some(rate) => self.weights[w].add(-rate, &sum[at]),
+                    None => gradients[w].add(1.0, &sum[at]),
+                }
+            }
+        }
+        self.sums[s] = sums;
+    }
+}
+
+/// The value and its slot, where it has one.
+fn slot_of(homes: &[Home], id: usize) -> Option<(usize, usize)> {
+    match homes.get(id) {
+        Some(Home::Slot(slot)) => Some((id, *slot)),
+        _ => None,
+    }
+}
+
+/// Steps on images of one batch that follow one another make a stage.
+fn stages(values: &[Value], steps: &[Step]) -> Vec<Stage> {
+    let mut stages: Vec<Stage> = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        let images = matches!(step.action, Action::Image(_));
+        let batch = values[step.output].batch;
+        match stages.last_mut() {
+            Some(stage) if images && stage.images && values[steps[stage.steps.start].output].batch == batch => stage.steps.end = index + 1,
+            _ => stages.push(Stage { steps: index..index + 1, images, buffers: [Vec::new(), Vec::new()] }),
+        }
+    }
+    stages
+}
+
+/// For every image the parts of the values that are its own.
+fn by_image<'a>(
+    values: &[Value],
+    made: &[(usize, usize)],
+    taken: &'a mut [Vec<f32>],
+    batch: usize,
+) -> Vec<(usize, Vec<(usize, &'a mut [f32])>)> {
+    let mut rows: Vec<(usize, Vec<(usize, &mut [f32])>)> = (0..batch).map(|image| (image, Vec::new())).collect();
+    for (&(id, _), buffer) in made.iter().zip(taken) {
+        let parts = buffer.chunks_mut(values[id].each);
+        rows.iter_mut().zip(parts).for_each(|((_, outs), part)| outs.push((id, part)));
+    }
+    rows
+}
+
+/// The items in lists of `size`.
+fn chunks<T>(items: Vec<T>, size: usize) -> Vec<Vec<T>> {
+    let (mut lists, mut items) = (Vec::new(), items.into_iter().peekable());
+    while items.peek().is_some() {
+        lists.push(items.by_ref().take(size.max(1)).collect());
+    }
+    lists
+}
+
+/// What the steps of a stage see of one image.
+struct Frame<'p, 'i, 'b> {
+    program: &'p Program,
+    /// 0: values; 1: cotangents.
+    which: usize,
+    inputs: &'p [&'p [f32]],
+    image: usize,
+    outs: Vec<(usize, &'i mut [f32])>,
+    buffers: &'b mut Vec<Vec<f32>>,
+}
+
+/// A part of memory that one step writes.
+enum Taken<'i> {
+    Slot(&'i mut [f32]),
+    Buffer(Vec<f32>),
+}
+
+impl Taken<'_> {
+    fn slice(&mut self, size: usize) -> &mut [f32] {
+        match self {
+            Taken::Slot(part) => &mut part[..size],
+            Taken::Buffer(buffer) => &mut buffer[..size],
+        }
+    }
+}
+
+impl<'i> Frame<'_, 'i, '_> {
+    /// What is written there, from now on the caller's.
+    fn take_if(&mut self, id: usize) -> Option<Taken<'i>> {
+        match self.program.homes[self.which][id] {
+            Home::Buffer(buffer) => Some(Taken::Buffer(std::mem::take(&mut self.buffers[buffer]))),
+            Home::Slot(_) => {
+                let (_, part) = self.outs.iter_mut().find(|(out, _)| *out == id)?;
+                Some(Taken::Slot(std::mem::take(part)))
+            }
+            _ => None,
+        }
+    }
+
+    fn take(&mut self, id: usize) -> Taken<'i> {
+        self.take_if(id).unwrap_or(Taken::Buffer(Vec::new()))
+    }
+
+    /// Gives it back.
+    fn put(&mut self, id: usize, taken: Taken<'i>) {
+        match (taken, self.program.homes[self.which][id]) {
+            (Taken::Buffer(data), Home::Buffer(buffer)) => self.buffers[buffer] = data,
+            (Taken::Slot(data), _) => {
+                if let Some((_, part)) = self.outs.iter_mut().find(|(out, _)| *out == id) {
+                    *part = data;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The value of this image, in a run forward.
+    fn read(&self, id: usize) -> &[f32] {
+        let each = self.program.values[id].each;
+        match self.program.homes[0][id] {
+            Home::Buffer(buffer) => &self.buffers[buffer][..each],
+            Home::Slot(_) => match self.outs.iter().find(|(out, _)| *out == id) {
+                Some((_, part)) => part,
+                None => self.value(id),
+            },
+            _ => self.value(id),
+        }
+    }
+
+    /// The value of this image, which is kept.
+    fn value(&self, id: usize) -> &[f32] {
+        let each = self.program.values[id].each;
+        &self.program.value(id, self.inputs)[self.image * each..(self.image + 1) * each]
+    }
+}

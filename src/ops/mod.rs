@@ -1,0 +1,3 @@
+//! The operations of the engine.
+
+pub mod fast;
