@@ -10,6 +10,7 @@
 
 use rayon::prelude::*;
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use tl_kernel::context::binary32::schedule::{Accumulate, BiasPosition, Combine, Order, Schedule};
 use tl_kernel::context::binary32::{Binary32, Environment, Function};
 use tl_kernel::context::{Context, EvalError, Rows};
@@ -229,6 +230,12 @@ impl Context for Hardware32 {
         } else {
             *y
         })
+    }
+    fn order(&self, x: &f32, y: &f32) -> Result<Option<Ordering>, EvalError> {
+        Ok(x.partial_cmp(y))
+    }
+    fn hull(&self, _: &f32, _: &f32) -> Result<f32, EvalError> {
+        Ok(f32::NAN) // only a NaN has no order
     }
     fn sqrt(&self, x: &f32) -> Result<f32, EvalError> {
         Ok(x.sqrt())

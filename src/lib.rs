@@ -4,7 +4,7 @@
 //!
 //! The rooms: [`hardware`] the binary32 reading on the processor's floats · [`model`] models from ONNX and from graph files · [`cases`] tensors for inputs and
 //! outputs · [`files`] what is written, all or nothing · [`certificate`] certificates as text · [`schema`] their JSON Schema ·
-//! [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`commands`] the command line.
+//! [`ops`] the operations on `f32` · [`compiled`] graphs planned once and run often · [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`commands`] the command line.
 
 pub mod bugs;
 pub mod cases;

@@ -142,7 +142,7 @@ fn interval(case: &Case, precision: u64, radius: Option<Dyadic>) -> std::result:
 }
 
 fn rational(case: &Case) -> std::result::Result<Named<BigRational>, Located> {
-    let values = outputs(case, &Rational, |word| Rational.datum(word))?;
+    let values = outputs(case, &Rational::default(), |word| Rational::default().datum(word))?;
     let tensor =
         |tensor: Tensor<Number>| tensor.try_map(|value| Ok::<_, ()>(value.to_rational())).expect("nothing fails");
     Ok(values.into_iter().map(|(name, value)| (name, tensor(value))).collect())

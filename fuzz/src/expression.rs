@@ -56,7 +56,7 @@ pub fn run<C: Enclosing>(context: &C, u: &mut Unstructured) -> Result<()> {
                     (0..u.int_in_range(0..=5)?).map(|_| u.choose_index(stack.len())).collect::<Result<_>>()?;
                 let exact: Vec<Number> = stack.iter().map(|(exact, _)| exact.clone()).collect();
                 let sets: Vec<C::Value> = stack.iter().map(|(_, set)| set.clone()).collect();
-                let exact = apply(&Rational, &exact, choice, x, y, &terms);
+                let exact = apply(&Rational::default(), &exact, choice, x, y, &terms);
                 let sets = apply(context, &sets, choice, x, y, &terms);
                 result::<C>(exact, sets, choice)
             }
@@ -75,7 +75,7 @@ fn number<C: Enclosing>(context: &C, u: &mut Unstructured) -> Result<Both<C>> {
         let text = format!("{}/{}", u.int_in_range(-999i64..=999)?, u.int_in_range(1i64..=999)?);
         let exact = Exact::parse(&text).expect("a fraction");
         let set = context.constant(&exact).expect("a constant");
-        return Ok((Rational.constant(&exact).expect("a constant"), set));
+        return Ok((Rational::default().constant(&exact).expect("a constant"), set));
     }
     let word: u32 = u.arbitrary()?;
     let Some(point) = Dyadic::from_binary32(word) else {
@@ -83,7 +83,7 @@ fn number<C: Enclosing>(context: &C, u: &mut Unstructured) -> Result<Both<C>> {
     };
     // The number lies anywhere in its set.
     let (radius, side) = (u.int_in_range(-170i64..=40)?, u.int_in_range(0..=3)?);
-    let exact = Rational.datum(word).expect("a finite word");
+    let exact = Rational::default().datum(word).expect("a finite word");
     if side == 0 {
         return Ok((exact, context.datum(word).expect("a finite word")));
     }

@@ -17,7 +17,7 @@ use tl_kernel::context::binary32::Schedule;
 use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, EvalError};
 use tl_kernel::ir::evaluate;
-use tl_kernel::ir::evaluate::{Cut, Named};
+use tl_kernel::ir::evaluate::{Cut, Named, source};
 use tl_kernel::number::Dyadic;
 use tl_kernel::number::decimal::decimal;
 use tl_kernel::{Limits, Verdict};
@@ -330,7 +330,8 @@ fn executed(
     let nodes: Vec<usize> = if all { cases::recordable(model).collect() } else { Vec::new() };
     let outputs = model.graph.outputs();
     let cut = Cut::of(&model.graph, outputs.values().chain(&nodes).copied(), |_| false);
-    let values = cut.values(&model.graph, |_| &hardware, &model.parameters, &inputs, |_| None);
+    let values =
+        cut.values(&model.graph, |_| &hardware, |id| source(&model.graph, id, &hardware, &model.parameters, &inputs));
     let values = values.map_err(|located| Error::at_node(&model.path, &located))?;
     let word = |x: &f32| Ok::<u32, Error>(if x.is_nan() { NAN } else { x.to_bits() });
     // The values of all targets are kept.

@@ -132,7 +132,7 @@ impl Run {
                 read(model, &Binary32::new(Environment::default(), schedule), case).map(Outputs::Words)
             }
             Semantics::Rational => {
-                map(read(model, &Rational, case)?, |x| x.to_rational().to_string()).map(Outputs::Text)
+                map(read(model, &Rational::default(), case)?, |x| x.to_rational().to_string()).map(Outputs::Text)
             }
             Semantics::Real(bits) => map(read(model, &Real::new(bits), case)?, ball_text).map(Outputs::Text),
             Semantics::Interval(bits) => interval(model, case, bits, &radius).map(Outputs::Text),

@@ -109,16 +109,29 @@ pub(super) struct Specified {
 
 pub(super) const WRONG_SIZE: EvalError = EvalError::Internal { what: "a value of a program does not fill its shape" };
 
+fn tensor(values: &[f32], shape: &Shape) -> Result<Tensor<f32>, EvalError> {
+    Tensor::new(shape.clone(), values.to_vec()).ok_or(WRONG_SIZE)
+}
+
 impl PerBatch for Specified {
     fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) -> Result<(), EvalError> {
-        let tensors = x.iter().zip(&self.shapes).map(|(x, shape)| Tensor::new(shape.clone(), x.to_vec()));
-        let tensors = tensors.collect::<Option<Vec<_>>>().ok_or(WRONG_SIZE)?;
+        let tensors = x.iter().zip(&self.shapes).map(|(x, shape)| tensor(x, shape)).collect::<Result<Vec<_>, _>>()?;
         let values = self.op.value(&self.context, &tensors.iter().collect::<Vec<_>>(), &self.shape)?;
         y.copy_from_slice(&values);
         Ok(())
     }
-    fn backward(&self, _: &mut Weights, _: Back, _: Sink, _: &Threads) -> Result<(), EvalError> {
-        Err(EvalError::Internal { what: "an operation has no way back" })
+    fn backward(&self, _: &mut Weights, back: Back, _: Sink, _: &Threads) -> Result<(), EvalError> {
+        let tensors = back.x.iter().zip(&self.shapes).map(|(x, shape)| tensor(x, shape)).collect::<Result<Vec<_>, _>>()?;
+        let (y, dy) = (tensor(back.y, &self.shape)?, tensor(back.dy, &self.shape)?);
+        let wanted: Vec<bool> = back.dx.iter().map(Option::is_some).collect();
+        let slopes = self.op.vjp(&self.context, &tensors.iter().collect::<Vec<_>>(), &y, &dy, &wanted)?;
+        for (to, from) in back.dx.iter_mut().zip(slopes) {
+            if let (Some(to), Some(from)) = (to, from) {
+                to.ready();
+                add_scaled(1.0, &from, to.data);
+            }
+        }
+        Ok(())
     }
     fn keeps(&self) -> Keeps {
         Keeps { x: true, y: true }

@@ -80,6 +80,10 @@ codes! {
     Unexplained = "TL0251", Rejected, "the recorded value of a node is outside what is allowed there";
     Gap = "TL0260", Rejected, "the gap or property of a claim is malformed";
     NoGap = "TL0261", Rejected, "the execution and the reals do not part ways as stated";
+    Cotangent = "TL0270", Rejected, "it is not stated what is differentiated, or along what";
+    OutsideGradient = "TL0271", Rejected, "the recorded gradient is outside its tolerance";
+    NotAdjoint = "TL0272", Rejected, "a reverse rule is not the adjoint of the derivative";
+    UnsuitedMethod = "TL0273", Declined, "the stated method does not decide this graph";
     // 03xx: limits and what the checker does not do.
     LimitBytes = "TL0301", Declined, "the certificate or one of its files is larger than the limit";
     LimitElements = "TL0302", Declined, "a tensor or the evaluation needs more elements than the limit";

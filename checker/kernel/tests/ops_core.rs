@@ -33,7 +33,7 @@ fn shapes(text: &str) -> Vec<Shape> {
 /// A tensor written `[2,2] 1 -1/2 3 4`.
 fn tensor(text: &str) -> Tensor<Value> {
     let (shape, numbers) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
-    let number = |text: &str| Rational.constant(&Exact::parse(text).unwrap()).unwrap();
+    let number = |text: &str| Rational::default().constant(&Exact::parse(text).unwrap()).unwrap();
     let data = numbers.split_whitespace().map(number).collect();
     Tensor::new(shapes(shape).remove(0), data).unwrap()
 }
@@ -42,7 +42,7 @@ fn evaluate(op: &Op, parents: &[Tensor<Value>]) -> Result<Tensor<Value>, EvalErr
     let shapes: Vec<&Shape> = parents.iter().map(Tensor::shape).collect();
     let shape = op.shape(&shapes).unwrap_or_else(|fault| panic!("{op:?}: {fault:?}"));
     let parents: Vec<&Tensor<Value>> = parents.iter().collect();
-    let data = op.value(&Rational, &parents, &shape)?;
+    let data = op.value(&Rational::default(), &parents, &shape)?;
     Ok(Tensor::new(shape, data).unwrap())
 }
 
@@ -155,7 +155,7 @@ fn values_are_those_of_pytorch() {
             let mut entries = cursor.array().unwrap();
             let shape = Shape::decode(entries.next().unwrap()).unwrap();
             let words = entries.next().unwrap().string().unwrap();
-            let datum = |word| Rational.datum(u32::from_str_radix(word, 16).unwrap());
+            let datum = |word| Rational::default().datum(u32::from_str_radix(word, 16).unwrap());
             let data: Result<Vec<_>, _> = words.split_whitespace().map(datum).collect();
             Tensor::new(shape, data.unwrap()).unwrap()
         };
@@ -240,7 +240,7 @@ fn hostile_attributes_give_a_fault_or_a_value_and_never_a_panic() {
             let parents: Vec<_> =
                 parents.iter().map(|s| Tensor::new(s.clone(), vec![one.clone(); s.elements()]).unwrap()).collect();
             let parents: Vec<_> = parents.iter().collect();
-            if let Ok(data) = op.value(&Rational, &parents, &shape) {
+            if let Ok(data) = op.value(&Rational::default(), &parents, &shape) {
                 assert_eq!(data.len(), shape.elements(), "{text}");
                 values += 1;
             }

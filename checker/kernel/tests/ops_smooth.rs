@@ -37,7 +37,7 @@ fn accepts(op: &Op, parents: &[&[usize]], result: &[usize]) {
 
 /// A tensor of exact numbers over ℚ.
 fn tensor(dimensions: &[usize], text: &str) -> Tensor<<Rational as Context>::Value> {
-    let number = |text: &str| Rational.constant(&Exact::parse(text).unwrap()).unwrap();
+    let number = |text: &str| Rational::default().constant(&Exact::parse(text).unwrap()).unwrap();
     let data = text.split_whitespace().map(number).collect();
     Tensor::new(shape(dimensions), data).unwrap()
 }
@@ -48,7 +48,7 @@ fn over_q(op: &Op, parents: &[(&[usize], &str)]) -> Result<String, EvalError> {
     let parents: Vec<_> = parents.iter().collect();
     let shapes: Vec<_> = parents.iter().map(|p| p.shape()).collect();
     let shape = op.shape(&shapes).unwrap();
-    let values = op.value(&Rational, &parents, &shape)?;
+    let values = op.value(&Rational::default(), &parents, &shape)?;
     assert_eq!(values.len(), shape.elements());
     let texts: Vec<_> = values.iter().map(|v| v.to_rational().to_string()).collect();
     Ok(texts.join(" "))
@@ -291,14 +291,14 @@ fn values_of_unchecked_nodes_are_errors_not_panics() {
         ("group_norm", r#""groups":99,"epsilon":"1""#),
         ("masked_softmax", r#""axis":0,"fully_blocked":"zeros""#),
     ] {
-        let value = op(keyword, attributes).value(&Rational, &[&x], x.shape());
+        let value = op(keyword, attributes).value(&Rational::default(), &[&x], x.shape());
         assert!(matches!(value, Err(EvalError::Internal { .. })), "{keyword}");
     }
     let short = tensor(&[1], "1");
     for (keyword, attributes) in
         [("layer_norm", r#""axis":1,"epsilon":"1/3""#), ("group_norm", r#""groups":1,"epsilon":"1/3""#)]
     {
-        let value = op(keyword, attributes).value(&Rational, &[&x, &short], x.shape());
+        let value = op(keyword, attributes).value(&Rational::default(), &[&x, &short], x.shape());
         assert!(matches!(value, Err(EvalError::Internal { .. })), "{keyword}");
     }
 }

@@ -229,8 +229,8 @@ fn convolutions_with_padding_stride_dilation_and_groups_enclose_the_exact_ones()
             Tensor::new(shape.clone(), words(shape.elements())).unwrap()
         });
         let shape = op.shape(&tensors.each_ref().map(Tensor::shape)).unwrap();
-        let exact = tensors.each_ref().map(|tensor| tensor.try_map(|&word| Rational.datum(word)).unwrap());
-        let exact = op.value(&Rational, &exact.each_ref(), &shape).unwrap();
+        let exact = tensors.each_ref().map(|tensor| tensor.try_map(|&word| Rational::default().datum(word)).unwrap());
+        let exact = op.value(&Rational::default(), &exact.each_ref(), &shape).unwrap();
         for precision in [32, 64, 128] {
             let real = Real::new(precision);
             let balls = tensors.each_ref().map(|tensor| tensor.try_map(|&word| real.datum(word)).unwrap());

@@ -40,6 +40,12 @@ impl Digest {
         Digest(hash.finalize().into())
     }
 
+    /// Its first 128 bits, as an integer.
+    pub(crate) fn low(&self) -> u128 {
+        let bytes = self.0.first_chunk().copied().unwrap_or_default();
+        u128::from_le_bytes(bytes)
+    }
+
     /// The digest written as 64 lower-case hexadecimal digits; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = Some(text.as_bytes()).filter(|digits| digits.len() == 64)?;

@@ -1,5 +1,6 @@
 //! A listed input with what is recorded for it, element by element; the same for every kind of claim.
 
+use super::vectors::Vectors;
 use crate::cert::Certificate;
 use crate::cert::json::below;
 use crate::context::{Context, EvalError};
@@ -15,6 +16,7 @@ pub(super) struct Case<'a> {
     pub(super) inputs: &'a Named<u32>,
     pub(super) outputs: &'a Named<u32>,
     pub(super) nodes: &'a BTreeMap<usize, Recorded>,
+    pub(super) vectors: &'a Vectors,
 }
 
 /// What is recorded for a node.
@@ -28,8 +30,8 @@ pub(super) struct Recorded {
 /// An element of a recorded tensor.
 #[derive(Clone, Copy)]
 pub(super) struct Element<'a> {
-    /// The list of the claim and the number of the case in it, and the name of the tensor there.
-    pub(super) list: (&'static str, usize),
+    /// The list of the claim, the number of the case in it, the group of names there (empty where there is one only), and the name of the tensor.
+    pub(super) list: (&'static str, usize, &'static str),
     pub(super) name: &'a str,
     pub(super) recorded: &'a Tensor<u32>,
     pub(super) position: usize,
@@ -44,7 +46,7 @@ impl<'a> Case<'a> {
     ) -> Result<impl Iterator<Item = (Element<'a>, &'a V)>, Diagnostic> {
         let same = self.outputs.keys().eq(derived.keys());
         Code::Internal.unless(same, "/claim/outputs", || "an output was not evaluated".into())?;
-        let list = ("outputs", self.number);
+        let list = ("outputs", self.number, "");
         Ok(self
             .outputs
             .iter()
@@ -66,7 +68,7 @@ impl<'a> Case<'a> {
 impl<'a> Element<'a> {
     /// Every element of a tensor.
     pub(super) fn all(
-        list: (&'static str, usize),
+        list: (&'static str, usize, &'static str),
         name: &'a str,
         recorded: &'a Tensor<u32>,
     ) -> impl Iterator<Item = Self> {
@@ -76,7 +78,9 @@ impl<'a> Element<'a> {
 
     /// A finding about this element.
     pub(super) fn finding(&self, code: Code, message: impl Into<String>) -> Diagnostic {
-        let place = below(&format!("/claim/{}/{}", self.list.0, self.list.1), self.name);
+        let (list, case, group) = self.list;
+        let group = if group.is_empty() { String::new() } else { format!("/{group}") };
+        let place = below(&format!("/claim/{list}/{case}{group}"), self.name);
         let index = (self.recorded.shape().index_of(self.position), self.recorded.dimensions().to_vec());
         Diagnostic { index: Some(index), ..Diagnostic::new(code, place, message) }
     }

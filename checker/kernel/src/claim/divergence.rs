@@ -105,7 +105,7 @@ impl Rule for Divergence {
         }
     }
 
-    fn work(&self) -> u64 {
+    fn work(&self, _: &CheckedGraph) -> u64 {
         if let Gap::Decision { property, .. } = &self.gap {
             wide(property.terms().count()).saturating_mul(TERM)
         } else {
@@ -175,7 +175,7 @@ fn outside(
     let position = recorded.shape().position_of(index).ok_or_else(lost)?;
     let ball = element(exact, output, index).ok_or_else(lost)?;
     let word = *recorded.data().get(position).ok_or_else(lost)?;
-    let element = Element { list: ("outputs", case.number), name, recorded, position, word };
+    let element = Element { list: ("outputs", case.number, ""), name, recorded, position, word };
     let facts = vec![("binary32", word_in_words(word)), ("real", midpoint(ball))];
     if word << 1 >= 0xff << 24 {
         return Ok(facts);

@@ -67,7 +67,7 @@ pub(super) fn decided(
     attempt: impl Fn(u64) -> Result<Facts, Diagnostic>,
 ) -> Result<Facts, Diagnostic> {
     let cap = permitted(certificate, limits).ok_or_else(|| {
-        let (live, most) = (certificate.graph.live(), limits.elements);
+        let (live, most) = (certificate.claim.rule.live(certificate.graph()), limits.elements);
         let message = format!("{live} real numbers alive at one time, the limit is {most} elements");
         Diagnostic::new(Code::LimitElements, "/model/graph", message)
     })?;
@@ -85,7 +85,7 @@ pub(super) fn decided(
 /// The largest precision, from the stated one down by halves, at which the evaluation of all cases stays within the limits on work and on elements
 /// as [`Limits`] counts them; `None` when it does at no precision.
 fn permitted(certificate: &Certificate, limits: &Limits) -> Option<u64> {
-    let (work, live) = (certificate.claim.work, wide(certificate.graph().live()));
+    let (work, live) = (certificate.claim.work, certificate.claim.rule.live(certificate.graph()));
     let affordable = |precision: &u64| {
         // Products grow with the square; beyond 1,024 bits elementary functions have up to eight times the cost of that.
         let (words, few) = (precision.div_ceil(64), *precision <= 1024);

@@ -6,14 +6,17 @@
 //! A kind is a type that implements `Rule` in a file of its own and a row of `KINDS`; cases, recorded outputs and findings about their elements are
 //! the same for all and stand here.
 
+mod adjoint;
 mod case;
 mod divergence;
 mod exec;
 mod forward;
+mod gradient;
 mod property;
 mod stated;
 mod tolerance;
 mod trace;
+mod vectors;
 
 use crate::cert::Certificate;
 use crate::cert::json::Object;
@@ -21,19 +24,22 @@ use crate::context::EvalError;
 use crate::diagnostic::{Code, Diagnostic, Outcome};
 use crate::ir::CheckedGraph;
 use crate::ir::evaluate::{Cut, Located, Named};
-use crate::limits::Limits;
+use crate::limits::{Limits, wide};
 use crate::number::decimal::decimal;
 use crate::number::{Dyadic, Exact};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+pub use adjoint::{Adjoint, Method};
 use case::{Case, Element, Recorded};
 pub use divergence::{Divergence, Gap};
 pub use exec::Execution;
+pub use gradient::Gradient;
 pub use property::{Linear, Property};
 pub(crate) use stated::Stated;
 pub use tolerance::Tolerance;
 pub use trace::{Allowance, Trace};
+use vectors::Vectors;
 
 /// What was found on the way to a verdict: named exact figures.
 pub type Facts = Vec<(&'static str, String)>;
@@ -45,9 +51,19 @@ trait Rule: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Whether the checker draws the only case itself, so that none is listed.
+    fn draws(&self) -> bool {
+        false
+    }
+
     /// What deciding a case costs beside the evaluation of the graph, in the unit of `Op::work`.
-    fn work(&self) -> u64 {
+    fn work(&self, _: &CheckedGraph) -> u64 {
         0
+    }
+
+    /// The most elements alive at one time.
+    fn live(&self, graph: &CheckedGraph) -> u64 {
+        wide(graph.live())
     }
 
     /// Decides one case, or what is recorded for node `part` of it where the kind records nodes; on success the facts found.
@@ -71,33 +87,46 @@ pub(crate) struct Kind {
     cost: u64,
     /// Elements as which one value at 64 bits counts.
     value: u64,
-    /// Whether nodes are recorded beside outputs.
-    nodes: bool,
+    /// What is listed for each case beside the inputs.
+    lists: Lists,
     /// Decodes and consumes the keys of this kind; the caller finishes the object.
     decode: fn(&mut Object) -> Result<Box<dyn Rule>, Diagnostic>,
 }
 
+/// What a kind lists for each case beside the inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lists {
+    /// Recorded outputs.
+    Outputs,
+    /// These, and recorded nodes.
+    Nodes,
+    /// Tensors of sources under this key, and cotangents of outputs.
+    Vectors(&'static str),
+}
+
 macro_rules! kinds {
-    ($($keyword:literal => $rule:ty, cost: $cost:literal, value: $value:literal, nodes: $nodes:literal;)*) => {
+    ($($keyword:literal => $rule:ty, cost: $cost:literal, value: $value:literal, lists: $lists:expr;)*) => {
         const KINDS: &[Kind] = &[$(Kind {
             keyword: $keyword,
             cost: $cost,
             value: $value,
-            nodes: $nodes,
+            lists: $lists,
             decode: |claim| Ok(Box::new(<$rule>::decode(claim)?)),
         }),*];
     };
 }
 
 kinds! {
-    "forward" => Tolerance, cost: 1, value: 6, nodes: false;
-    "exec" => Execution, cost: 5, value: 1, nodes: false;
-    "trace" => Trace, cost: 3, value: 12, nodes: true;
-    "divergence" => Divergence, cost: 6, value: 6, nodes: false;
+    "forward" => Tolerance, cost: 1, value: 6, lists: Lists::Outputs;
+    "exec" => Execution, cost: 5, value: 1, lists: Lists::Outputs;
+    "trace" => Trace, cost: 3, value: 12, lists: Lists::Nodes;
+    "divergence" => Divergence, cost: 6, value: 6, lists: Lists::Outputs;
+    "gradient" => Gradient, cost: 1, value: 6, lists: Lists::Vectors("gradients");
+    "adjoint" => Adjoint, cost: 1, value: 6, lists: Lists::Vectors("tangents");
 }
 
 /// Kinds that the format names and later versions decide.
-const LATER: &[&str] = &["gradient", "adjoint", "region", "region32", "counterexample", "error_bound", "step"];
+const LATER: &[&str] = &["region", "region32", "counterexample", "error_bound", "step"];
 
 /// Whether the format names this kind of claim.
 pub fn is_kind(keyword: &str) -> bool {
@@ -112,6 +141,8 @@ pub(crate) struct Claim {
     outputs: Vec<Named<u32>>,
     /// Per case the recorded nodes, outputs among them, where the kind records nodes.
     nodes: Vec<BTreeMap<usize, Recorded>>,
+    /// Per case the tensors of sources and the cotangents, where the kind lists them.
+    vectors: Vec<Vectors>,
     /// The cost of all obligations, in the unit of `Op::work`.
     work: u64,
 }
@@ -128,14 +159,14 @@ impl Claim {
     /// The figures that it states, the fewest nodes recorded of a case among them; see [`crate::policy`].
     pub(crate) fn states(&self) -> Option<Vec<(&'static str, Exact)>> {
         let fewest = self.nodes.iter().map(|nodes| i64::try_from(nodes.len()).unwrap_or(i64::MAX)).min();
-        let nodes = fewest.filter(|_| self.kind.nodes).map(|fewest| ("nodes", Exact::integer(fewest)));
+        let nodes = fewest.filter(|_| self.kind.lists == Lists::Nodes).map(|fewest| ("nodes", Exact::integer(fewest)));
         Some(self.rule.states()?.into_iter().chain(nodes).collect())
     }
 
     /// The cost of all obligations; no more than the first beyond `limit` are counted.
     fn cost(&self, graph: &CheckedGraph, cases: u64, limit: u64) -> u64 {
-        if !self.kind.nodes {
-            return graph.work().saturating_add(self.rule.work()).saturating_mul(cases);
+        if self.kind.lists != Lists::Nodes {
+            return graph.work().saturating_add(self.rule.work(graph)).saturating_mul(cases);
         }
         let mut work = 0u64;
         for (nodes, id) in self.nodes.iter().flat_map(|nodes| nodes.keys().map(move |&id| (nodes, id))) {
@@ -184,12 +215,14 @@ pub fn discharge<'a>(
     obligation: Obligation,
     limits: &Limits,
 ) -> Result<Discharged<'a>, Diagnostic> {
-    let (Obligation { case, part }, Claim { rule, outputs, nodes, .. }) = (obligation, &certificate.claim);
-    let (Some(inputs), Some(outputs)) = (certificate.inputs.get(case), outputs.get(case)) else {
+    let (Obligation { case, part }, Claim { rule, outputs, nodes, vectors, .. }) = (obligation, &certificate.claim);
+    let Some(inputs) = certificate.inputs.get(case) else {
         return Err(Diagnostic::new(Code::Internal, "", "an obligation of another certificate"));
     };
+    let outputs = outputs.get(case).unwrap_or(const { &BTreeMap::new() });
     let nodes = nodes.get(case).unwrap_or(const { &BTreeMap::new() });
-    let facts = rule.decide(&Case { certificate, number: case, inputs, outputs, nodes }, part, limits)?;
+    let vectors = vectors.get(case).unwrap_or(const { &Vectors::NONE });
+    let facts = rule.decide(&Case { certificate, number: case, inputs, outputs, nodes, vectors }, part, limits)?;
     Ok(Discharged { certificate, obligation, facts })
 }
 

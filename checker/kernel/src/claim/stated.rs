@@ -4,7 +4,8 @@
 //! these are nodes with an operation, once each, in their shapes; and all that is to be evaluated is within the limit on work.
 
 use super::case::Recorded;
-use super::{Claim, KINDS, Kind, LATER, Rule};
+use super::vectors::Listed;
+use super::{Claim, KINDS, Kind, LATER, Lists, Rule};
 use crate::cert::json::{Cursor, below};
 use crate::cert::tensor::TensorSource;
 use crate::diagnostic::{Code, Diagnostic};
@@ -20,12 +21,18 @@ pub(crate) struct Stated {
     rule: Box<dyn Rule>,
     outputs: Vec<BTreeMap<String, TensorSource>>,
     nodes: Vec<BTreeMap<String, TensorSource>>,
+    vectors: Vec<Listed>,
 }
 
 /// Names and shapes of tensors that a certificate has to give.
 type Wanted<'a> = Vec<(&'a str, &'a Shape)>;
 
 impl Stated {
+    /// Whether the checker draws the only case itself.
+    pub(crate) fn draws(&self) -> bool {
+        self.rule.draws()
+    }
+
     pub(crate) fn decode(cursor: Cursor) -> Result<Self, Diagnostic> {
         cursor.record(|claim| {
             let (keyword, place) = claim.text("kind")?;
@@ -34,13 +41,17 @@ impl Stated {
             })?;
             let unknown = || Diagnostic::new(Code::UnknownKeyword, place, format!("no claim is of kind {keyword:?}"));
             let kind = KINDS.iter().find(|kind| kind.keyword == keyword).ok_or_else(unknown)?;
-            let nodes = kind.nodes.then(|| TensorSource::decode_cases(claim.take("nodes")?)).transpose()?;
-            Ok(Stated {
-                kind,
-                rule: (kind.decode)(claim)?,
-                outputs: TensorSource::decode_cases(claim.take("outputs")?)?,
-                nodes: nodes.unwrap_or_default(),
-            })
+            let mut stated =
+                Stated { kind, rule: (kind.decode)(claim)?, outputs: vec![], nodes: vec![], vectors: vec![] };
+            if let Lists::Vectors(key) = kind.lists {
+                stated.vectors = Listed::decode(claim, key)?;
+                return Ok(stated);
+            }
+            if kind.lists == Lists::Nodes {
+                stated.nodes = TensorSource::decode_cases(claim.take("nodes")?)?;
+            }
+            stated.outputs = TensorSource::decode_cases(claim.take("outputs")?)?;
+            Ok(stated)
         })
     }
 
@@ -52,14 +63,21 @@ impl Stated {
         limits: &Limits,
         mut fit: impl FnMut(BTreeMap<String, TensorSource>, Wanted, &str) -> Result<Named<u32>, Diagnostic>,
     ) -> Result<Claim, Diagnostic> {
-        let paired = cases > 0 && self.outputs.len() == cases && (!self.kind.nodes || self.nodes.len() == cases);
-        let message = || {
-            let nodes = if self.kind.nodes { format!(" and {} of nodes", self.nodes.len()) } else { String::new() };
-            format!("{cases} cases of inputs, {} of outputs{nodes} are listed", self.outputs.len())
+        let counts = match self.kind.lists {
+            Lists::Outputs => vec![("outputs", self.outputs.len())],
+            Lists::Nodes => vec![("outputs", self.outputs.len()), ("nodes", self.nodes.len())],
+            Lists::Vectors(key) => vec![(key, self.vectors.len())],
         };
-        Code::NoCase.unless(paired, "/claim/outputs", message)?;
+        let listed = if self.rule.draws() { 0 } else { cases }; // the only case is drawn
+        let paired = cases > 0 && counts.iter().all(|(_, count)| *count == listed);
+        let first = counts.first().map_or("outputs", |(key, _)| key);
+        Code::NoCase.unless(paired, format!("/claim/{first}"), || {
+            let counts: Vec<String> = counts.iter().map(|(key, count)| format!("{count} of {key}")).collect();
+            format!("{cases} cases of inputs, {} are listed", counts.join(" and "))
+        })?;
         let shape_of = |id: usize| graph.nodes().get(id).map(|node| &node.shape);
-        let mut claim = Claim { kind: self.kind, rule: self.rule, outputs: vec![], nodes: vec![], work: 0 };
+        let mut claim =
+            Claim { kind: self.kind, rule: self.rule, outputs: vec![], nodes: vec![], vectors: vec![], work: 0 };
         for (i, given) in self.outputs.into_iter().enumerate() {
             let wanted = graph.outputs().iter().filter_map(|(name, &id)| Some((name.as_str(), shape_of(id)?)));
             claim.outputs.push(fit(given, wanted.collect(), &format!("/claim/outputs/{i}"))?);
@@ -74,6 +92,11 @@ impl Stated {
             let mut tensors = fit(given, wanted.collect(), &place)?;
             let recorded = |(name, id)| Some((id, Recorded { output: None, tensor: tensors.remove(name)? }));
             claim.nodes.push(with_outputs(ids.into_iter().filter_map(recorded).collect(), graph, outputs, i)?);
+        }
+        if let Lists::Vectors(key) = claim.kind.lists {
+            for (i, listed) in self.vectors.into_iter().enumerate() {
+                claim.vectors.push(listed.bind(graph, (key, i), &mut fit)?);
+            }
         }
         claim.rule.check(graph)?;
         claim.work = claim.cost(graph, wide(cases), limits.work).saturating_mul(claim.kind.cost);

@@ -19,7 +19,7 @@ use crate::context::real::Real;
 use crate::context::rounded::Rounded;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::Tensor;
-use crate::ir::evaluate::Cut;
+use crate::ir::evaluate::{Cut, read};
 use crate::limits::Limits;
 use crate::number::Exact;
 use crate::spec::Op;
@@ -101,7 +101,7 @@ impl Rule for Trace {
         let op = graph.nodes().get(id).ok_or_else(lost)?.op.name();
         let list = if recorded.output.is_some() { "outputs" } else { "nodes" };
         let name = recorded.output.clone().unwrap_or_else(|| id.to_string());
-        let elements = || Element::all((list, case.number), &name, &recorded.tensor);
+        let elements = || Element::all((list, case.number, ""), &name, &recorded.tensor);
         let code = (Code::Unexplained, "the recorded value is not what the operation makes of the recorded operands");
         let facts = forward::decided(case.certificate, START, limits, |precision| {
             match self.operations.get(op).unwrap_or(&self.tolerance) {
@@ -158,11 +158,12 @@ fn derived<C: Context>(case: &Case, id: usize, context: &C, precision: u64) -> R
     let source = |other: usize| certificate.graph.nodes().get(other).and_then(|node| node.op.source());
     // An output that is a source is recorded too, but what follows from the source follows from its datum.
     let given = |other: usize| match source(other) {
-        Some((_, name)) => inputs.get(name),
+        Some(("input", name)) => inputs.get(name),
+        Some((_, name)) => certificate.parameters.get(name), // an input may have the same name
         None => nodes.get(&other).filter(|_| other != id).map(|recorded| &recorded.tensor),
     };
     let cut = Cut::of(&certificate.graph, [id].into_iter(), |other| given(other).is_some());
-    let values = cut.values(&certificate.graph, |_| context, &certificate.parameters, &BTreeMap::new(), given);
+    let values = cut.values(&certificate.graph, |_| context, |other| Some(read(context, given(other)?)));
     let mut values = values.map_err(|located| finding(located).with("precision", precision.to_string()))?;
     let lost = || Diagnostic::new(Code::Internal, "/claim/nodes", format!("node {id} has no value"));
     values.remove(&id).ok_or_else(lost)

@@ -9,13 +9,17 @@
 //! `Binary32` — and `Err` says why there is no such `v`.
 
 pub mod binary32;
+pub mod degree;
+pub mod dual;
 pub mod interval;
+pub mod linear;
 pub mod rational;
 pub mod real;
 pub mod rounded;
 
 use crate::number::Exact;
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use thiserror::Error;
 
 /// Why a reading has no value here.
@@ -91,6 +95,19 @@ impl<'a, V> Rows<'a, V> {
             return Err(EvalError::Internal { what: "row index outside its pool" });
         }
         Ok(Rows { pool, terms, rows, index: Some(index.into()) })
+    }
+
+    /// The columns of the pool, a matrix of `rows` columns: row `i`, term `t` is `pool[t·rows + i]`.
+    pub fn columns(pool: &'a [V], rows: usize) -> Result<Self, EvalError> {
+        let terms = pool.len().checked_div(rows).unwrap_or(0);
+        let index: Result<Vec<u32>, _> =
+            (0..rows).flat_map(|i| (0..terms).map(move |t| u32::try_from(t * rows + i))).collect();
+        Rows::gathered(
+            pool,
+            rows,
+            terms,
+            index.map_err(|_| EvalError::Internal { what: "a tensor position beyond 32 bits" })?,
+        )
     }
 
     /// `rows` rows without a term: every dot product over them is the empty sum.
@@ -175,6 +192,29 @@ pub trait Context {
     fn max(&self, x: &Self::Value, y: &Self::Value) -> Result<Self::Value, EvalError>;
     /// The smaller; in `Binary32` IEEE 754-2019 `minimum`.
     fn min(&self, x: &Self::Value, y: &Self::Value) -> Result<Self::Value, EvalError>;
+
+    /// How x compares with y; `None` where this reading cannot tell (balls that meet, a NaN).
+    fn order(&self, _: &Self::Value, _: &Self::Value) -> Result<Option<Ordering>, EvalError> {
+        Ok(None)
+    }
+    /// A value that denotes whatever x or y denotes. Asked for where two values compete and [`Context::order`] could not tell which of them is meant.
+    fn hull(&self, _: &Self::Value, _: &Self::Value) -> Result<Self::Value, EvalError> {
+        Err(EvalError::Undecided { function: "a derivative", reason: "which of two operands is the greater" })
+    }
+    /// `above` where x > y, else `otherwise`; the hull of both where the reading cannot tell. No operation's value branches: derivatives at kinks do.
+    fn choose(
+        &self,
+        x: &Self::Value,
+        y: &Self::Value,
+        above: &Self::Value,
+        otherwise: &Self::Value,
+    ) -> Result<Self::Value, EvalError> {
+        match self.order(x, y)? {
+            Some(Ordering::Greater) => Ok(above.clone()),
+            Some(_) => Ok(otherwise.clone()),
+            None => self.hull(above, otherwise),
+        }
+    }
 
     /// `√x`, `x ≥ 0`.
     fn sqrt(&self, x: &Self::Value) -> Result<Self::Value, EvalError>;

@@ -3,20 +3,41 @@
 //! Value: a dyadic `m·2^e` until something is divided, then a fraction in lowest terms.
 //! A function whose value at a rational point is irrational answers [`EvalError::NotRational`], never a wrong number; roots of perfect
 //! squares are taken, and so are `f(0)` (and `ln 1`) of the elementary functions, which are rational.
-//! Bound: no number of more than [`MAX_BITS`] bits is formed; the check precedes the operation.
+//! Bound: no number of more than a stated number of bits ([`MAX_BITS`] at most) is formed; the check precedes the operation.
 
 use super::{Context, EvalError};
 use crate::number::{Dyadic, Exact};
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{Signed, Zero};
+use std::cmp::Ordering;
 
 /// Largest size of a number, in bits.
 pub const MAX_BITS: u64 = 1 << 20;
 
 /// The reading over ℚ.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Rational;
+#[derive(Clone, Copy, Debug)]
+pub struct Rational {
+    /// No number of more bits is formed.
+    bits: u64,
+}
+
+impl Default for Rational {
+    fn default() -> Self {
+        Rational::new(MAX_BITS)
+    }
+}
+
+impl Rational {
+    /// The reading in which no number of more than `bits` bits is formed, [`MAX_BITS`] at most.
+    pub fn new(bits: u64) -> Self {
+        Rational { bits: bits.min(MAX_BITS) }
+    }
+
+    fn within(self, bits: u64) -> Result<(), EvalError> {
+        if bits <= self.bits { Ok(()) } else { Err(TOO_LARGE) }
+    }
+}
 
 /// A rational number: dyadic while it can be.
 #[derive(Clone, Debug)]
@@ -63,21 +84,20 @@ impl Number {
         }
     }
 
-    fn less_than(&self, other: &Self) -> bool {
-        self.with(other, |a, b| a < b, |p, q| p < q)
+    fn compare(&self, other: &Self) -> Ordering {
+        self.with(other, |a, b| a.cmp(b), |p, q| p.cmp(&q))
     }
 }
 
-const TOO_LARGE: EvalError = EvalError::Limit { what: "2^20 bits of an exact rational" };
-
-fn within(bits: u64) -> Result<(), EvalError> {
-    if bits <= MAX_BITS { Ok(()) } else { Err(TOO_LARGE) }
-}
+const TOO_LARGE: EvalError = EvalError::Limit { what: "the bits of an exact rational" };
 
 /// The value of a function that is rational at one point only.
 fn only_at(function: &'static str, x: &Number, point: i64, value: i64) -> Result<Number, EvalError> {
-    let there = x.with(&Number::Dyadic(Dyadic::integer(point)), |a, b| a == b, |p, q| p == q);
-    if there { Ok(Number::Dyadic(Dyadic::integer(value))) } else { Err(EvalError::NotRational { function }) }
+    if x.compare(&Number::Dyadic(Dyadic::integer(point))).is_eq() {
+        Ok(Number::Dyadic(Dyadic::integer(value)))
+    } else {
+        Err(EvalError::NotRational { function })
+    }
 }
 
 /// Functions that are rational at zero only, and their values there.
@@ -121,7 +141,7 @@ impl Context for Rational {
     }
 
     fn add(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
-        within(x.with(y, Dyadic::sum_bits, |_, _| x.bits() + y.bits()))?;
+        self.within(x.with(y, Dyadic::sum_bits, |_, _| x.bits() + y.bits()))?;
         Ok(x.with(y, |a, b| Number::Dyadic(a.add(b)), |p, q| Number::Fraction(p + q)))
     }
 
@@ -130,7 +150,7 @@ impl Context for Rational {
     }
 
     fn mul(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
-        within(x.bits() + y.bits())?;
+        self.within(x.bits() + y.bits())?;
         Ok(x.with(y, |a, b| Number::Dyadic(a.mul(b)), |p, q| Number::Fraction(p * q)))
     }
 
@@ -138,22 +158,35 @@ impl Context for Rational {
         if y.is_zero() {
             return Err(EvalError::Undefined { function: "div", reason: "the divisor is zero" });
         }
-        within(x.bits() + y.bits())?;
+        self.within(x.bits() + y.bits())?;
         Ok(Number::Fraction(x.to_rational() / y.to_rational()))
     }
 
     fn max(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
-        within(x.bits() + y.bits())?;
-        Ok(if x.less_than(y) { y.clone() } else { x.clone() })
+        self.within(x.bits() + y.bits())?;
+        Ok(if x.compare(y).is_lt() { y.clone() } else { x.clone() })
     }
 
     fn min(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
-        within(x.bits() + y.bits())?;
-        Ok(if y.less_than(x) { y.clone() } else { x.clone() })
+        self.within(x.bits() + y.bits())?;
+        Ok(if y.compare(x).is_lt() { y.clone() } else { x.clone() })
+    }
+
+    fn order(&self, x: &Number, y: &Number) -> Result<Option<Ordering>, EvalError> {
+        self.within(x.bits() + y.bits())?;
+        Ok(Some(x.compare(y)))
+    }
+
+    fn hull(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
+        let kink = EvalError::Undefined {
+            function: "a derivative",
+            reason: "two operands tie, and it depends on which is taken",
+        };
+        if self.order(x, y)? == Some(Ordering::Equal) { Ok(x.clone()) } else { Err(kink) }
     }
 
     fn sqrt(&self, x: &Number) -> Result<Number, EvalError> {
-        within(x.bits())?;
+        self.within(x.bits())?;
         let q = x.to_rational();
         if q.is_negative() {
             return Err(EvalError::Undefined { function: "sqrt", reason: "the argument is negative" });
@@ -174,21 +207,21 @@ impl Context for Rational {
     }
 
     fn log(&self, x: &Number) -> Result<Number, EvalError> {
-        if !Number::Dyadic(Dyadic::zero()).less_than(x) {
+        if Number::Dyadic(Dyadic::zero()).compare(x).is_ge() {
             return Err(EvalError::Undefined { function: "log", reason: "the argument is not positive" });
         }
         only_at("log", x, 1, 0)
     }
 
     fn log1p(&self, x: &Number) -> Result<Number, EvalError> {
-        if !Number::Dyadic(Dyadic::integer(-1)).less_than(x) {
+        if Number::Dyadic(Dyadic::integer(-1)).compare(x).is_ge() {
             return Err(EvalError::Undefined { function: "log1p", reason: "the argument is not above -1" });
         }
         only_at("log1p", x, 0, 0)
     }
 
     fn pow(&self, x: &Number, y: &Number) -> Result<Number, EvalError> {
-        within(x.bits() + y.bits())?;
+        self.within(x.bits() + y.bits())?;
         let y = y.to_rational();
         if !y.is_integer() {
             return Err(EvalError::NotRational { function: "pow" });
@@ -199,7 +232,7 @@ impl Context for Rational {
         let base = x.to_rational();
         let size = BigInt::from(x.bits()) * y.numer().abs();
         let exponent = i32::try_from(y.numer()).map_err(|_| TOO_LARGE)?;
-        within(u64::try_from(size).map_err(|_| TOO_LARGE)?)?;
+        self.within(u64::try_from(size).map_err(|_| TOO_LARGE)?)?;
         Ok(Number::Fraction(num_traits::Pow::pow(base, exponent)))
     }
 }

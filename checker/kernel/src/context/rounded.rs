@@ -13,6 +13,7 @@
 use super::real::{Ball, Mag, Real};
 use super::{Context, EvalError, Rows};
 use crate::number::{Dyadic, Exact};
+use std::cmp::Ordering;
 
 /// Half the distance from 1 to the next binary32 number, as an exponent.
 const U: i64 = -24;
@@ -152,6 +153,11 @@ impl Context for Rounded {
 
     fn min(&self, x: &Approximate, y: &Approximate) -> Result<Approximate> {
         self.image([x, y], 0, |[x, y]| self.real.min(x, y))
+    }
+
+    fn order(&self, x: &Approximate, y: &Approximate) -> Result<Option<Ordering>> {
+        // A program compares what it has computed: only what holds for all of that is known.
+        Ok(x.reach().compare(&y.reach()))
     }
 
     fn pow(&self, x: &Approximate, y: &Approximate) -> Result<Approximate> {

@@ -32,11 +32,36 @@ pub fn evaluate<'a, C: Context + 'a>(
     inputs: &Named<C::Value>,
 ) -> Result<Named<C::Value>, Located> {
     let cut = Cut::of(graph, graph.outputs().values().copied(), |_| false);
-    let values = cut.values(graph, context, parameters, inputs, |_| None)?;
+    let values = cut.values(graph, &context, |id| source(graph, id, context(id), parameters, inputs))?;
     let missing = |node| Located { node, op: "output", error: EvalError::Internal { what: "an output has no value" } };
     let output =
         |(name, id): (&String, &usize)| Ok((name.clone(), values.get(id).cloned().ok_or_else(|| missing(*id))?));
     graph.outputs().iter().map(output).collect()
+}
+
+/// The tensor of a source, or why the reading has none.
+pub type Read<C> = Result<Tensor<<C as Context>::Value>, EvalError>;
+
+/// Words in a reading.
+pub fn read<C: Context>(context: &C, words: &Tensor<u32>) -> Read<C> {
+    words.try_map(|&word| context.datum(word))
+}
+
+/// The tensor of node `id` where that is a source.
+pub fn source<C: Context>(
+    graph: &CheckedGraph,
+    id: usize,
+    context: &C,
+    parameters: &Named<u32>,
+    inputs: &Named<C::Value>,
+) -> Option<Read<C>> {
+    match &graph.nodes().get(id)?.op {
+        Op::Input(input) => Some(inputs.get(&input.name).cloned().ok_or(MISSING)),
+        Op::Const(parameter) => {
+            Some(parameters.get(&parameter.name).ok_or(MISSING).and_then(|words| read(context, words)))
+        }
+        _ => None,
+    }
 }
 
 /// What some nodes depend on, down to the nodes whose values are given: ids, with that of the last node here that uses the value.
@@ -63,28 +88,25 @@ impl Cut {
         self.0.keys().copied()
     }
 
-    /// The values of the targets, where `given(id)` are the words of the nodes at which the cut ends.
-    pub fn values<'a, 'b, C: Context + 'a>(
+    /// The values of the targets, where `given(id)` are those of the nodes at which the cut ends, the sources among them.
+    pub fn values<'a, C: Context + 'a>(
         &self,
         graph: &CheckedGraph,
         context: impl Fn(usize) -> &'a C,
-        parameters: &Named<u32>,
-        inputs: &Named<C::Value>,
-        given: impl Fn(usize) -> Option<&'b Tensor<u32>>,
+        given: impl Fn(usize) -> Option<Read<C>>,
     ) -> Result<BTreeMap<usize, Tensor<C::Value>>, Located> {
         let mut values: BTreeMap<usize, Tensor<C::Value>> = BTreeMap::new();
         for &id in self.0.keys() {
             let node = graph.nodes().get(id).ok_or(Located { node: id, op: "", error: MISSING })?;
             let (context, at_node) = (context(id), |error| Located { node: id, op: node.op.name(), error });
-            let words = |words: &Tensor<u32>| words.try_map(|&word| context.datum(word));
-            let value = match (&node.op, given(id)) {
-                (_, Some(given)) => words(given),
-                (Op::Input(source), _) => inputs.get(&source.name).cloned().ok_or(MISSING),
-                (Op::Const(source), _) => parameters.get(&source.name).ok_or(MISSING).and_then(words),
-                (op, _) => {
+            let value = match given(id) {
+                Some(given) => given,
+                None if node.op.is_source() => Err(MISSING),
+                None => {
                     let parents: Option<Vec<_>> = node.parents.iter().map(|parent| values.get(parent)).collect();
                     let no_value = || at_node(EvalError::Internal { what: "a parent has no value" });
-                    op.value(context, &parents.ok_or_else(no_value)?, &node.shape)
+                    node.op
+                        .value(context, &parents.ok_or_else(no_value)?, &node.shape)
                         .and_then(|data| Tensor::new(node.shape.clone(), data).ok_or(WRONG_SIZE))
                 }
             };

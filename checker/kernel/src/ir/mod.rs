@@ -4,6 +4,7 @@
 pub mod attributes;
 pub mod evaluate;
 pub mod graph;
+pub mod reverse;
 pub mod shape;
 
 pub use evaluate::evaluate;

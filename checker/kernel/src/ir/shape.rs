@@ -109,6 +109,11 @@ impl<V> Tensor<V> {
         &self.data
     }
 
+    /// The tensor of `f` of every value.
+    pub fn map<W>(&self, f: impl FnMut(&V) -> W) -> Tensor<W> {
+        Tensor { shape: self.shape.clone(), data: Arc::new(self.data.iter().map(f).collect()) }
+    }
+
     /// The tensor of `f` of every value, or the first error.
     pub fn try_map<W, E>(&self, f: impl FnMut(&V) -> Result<W, E>) -> Result<Tensor<W>, E> {
         let data = self.data.iter().map(f).collect::<Result<_, E>>()?;

@@ -4,5 +4,6 @@
 
 unary! {
     /// `|x|` at every position.
-    Abs, |context, x| context.abs(x)
+    Abs, |context, x| context.abs(x),
+    |_y, d| { let zero = context.integer(0)?; context.sub(&gate(context, x, &zero, d)?, &gate(context, &zero, x, d)?) }
 }

@@ -35,3 +35,5 @@ impl Operation for AdaptiveAvgPool {
         cells(&outer.chain(read).collect::<Vec<_>>())
     }
 }
+
+linear!(AdaptiveAvgPool);

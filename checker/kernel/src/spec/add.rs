@@ -4,5 +4,6 @@
 
 binary! {
     /// `x + y` at every position; the shapes are equal (add_c1).
-    Add, "add_c1", |context, x, y| context.add(x, y)
+    Add, "add_c1", |context, x, y| context.add(x, y),
+    |_z, d| Ok(d.clone()), Ok(d.clone())
 }

@@ -46,3 +46,5 @@ impl Operation for AvgPool {
         self.sliding().work(shape)
     }
 }
+
+linear!(AvgPool);

@@ -25,3 +25,5 @@ impl Operation for Broadcast {
         rearrange(x, shape.dimensions(), None, |axis, i| Some(strides.get(axis)? * i))
     }
 }
+
+linear!(Broadcast);

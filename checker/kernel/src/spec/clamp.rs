@@ -31,3 +31,13 @@ impl Operation for Clamp {
         })
     }
 }
+
+impl Vjp for Clamp {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let end = |end: &[Exact]| end.first().map(|end| context.constant(end)).transpose();
+        let (lo, hi) = (end(&self.lo)?, end(&self.hi)?);
+        let pairs = at.x.data().iter().zip(dy.data());
+        let cotangent = |(x, d)| within(context, x, [lo.as_ref(), hi.as_ref()], d);
+        Ok(vec![Some(pairs.map(cotangent).collect::<Result<_, EvalError>>()?)])
+    }
+}

@@ -40,3 +40,5 @@ impl Operation for Concat {
         Ok(out)
     }
 }
+
+linear!(Concat);

@@ -18,3 +18,5 @@ impl Operation for Const {
         Err(WRONG_PARENTS)
     }
 }
+
+linear!(Const);

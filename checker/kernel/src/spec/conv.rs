@@ -9,6 +9,7 @@
 
 use crate::context::PADDING;
 use crate::spec::prelude::*;
+use crate::spec::vjp::window::{correlate, with_bias};
 
 attributes! {
     /// Convolution; the lists have one entry per spatial axis.
@@ -63,6 +64,37 @@ impl Operation for Conv {
     fn work(&self, _: &Shape, others: &[&Shape], shape: &Shape) -> u64 {
         dots(shape, others.first().map_or(1, |weight| cells(weight.dimensions().get(1..).unwrap_or(&[]))))
     }
+}
+
+impl Vjp for Conv {
+    /// dx is the transposed convolution of dy by the same weight, dW the correlation of x with dy, db the sum of dy over batch and positions.
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let weight = at.other(0)?;
+        let sliding = self.sliding(spatial(weight.shape()));
+        let dx = || spread(context, dy, weight, &sliding, self.groups, at.x.shape(), &[]);
+        let dw = || correlate(context, at.x, dy, &sliding, self.groups);
+        with_bias(context, at, dy, vec![at.when(0, dx)?, at.when(1, dw)?])
+    }
+}
+
+/// The transposed convolution of x [N, C, ..] by weight [C, O/groups, kernel..]: `shape` [N, O, ..] (see `conv_transpose`).
+pub(crate) fn spread<C: Context>(
+    context: &C,
+    x: &Tensor<C::Value>,
+    weight: &Tensor<C::Value>,
+    sliding: &Sliding<'_>,
+    groups: usize,
+    shape: &Shape,
+    bias: &[&Tensor<C::Value>],
+) -> Values<C> {
+    let &[channels, outputs, ref kernel @ ..] = weight.dimensions() else { return Err(WRONG_PARENTS) };
+    let (fan, cells) = (channels.checked_div(groups).ok_or(WRONG_PARENTS)?, kernel.iter().product::<usize>());
+    // [g, c, o, k] → [g, o, c, k]: the rows that belong to one output channel.
+    let strides = [fan * outputs * cells, cells, outputs * cells, 1];
+    let rows = rearrange(weight, &[groups, outputs, fan, cells], None, |axis, i| Some(i * strides.get(axis)?))?;
+    let input = spatial(x.shape());
+    let dots = GroupedDots { x, weight: &rows, bias, groups, kernel, shape };
+    dots.value(context, |axis, p, k| sliding.source(axis, p, k, input[axis])) // an axis of the input
 }
 
 /// Most positions of an explicit row index alive at one time.

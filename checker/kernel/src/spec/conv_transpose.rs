@@ -6,8 +6,9 @@
 //! Shapes: x [N, C, spatial..], weight [C, O/groups, kernel..], bias [O] (may be absent) → y [N, O, out..].
 //! Constraints: conv_transpose_c1 … conv_transpose_c6 (`spec-tests/ops/conv_transpose.md`).
 
-use crate::spec::conv::GroupedDots;
+use crate::spec::conv::{GroupedDots, spread};
 use crate::spec::prelude::*;
+use crate::spec::vjp::window::{correlate, with_bias};
 
 attributes! {
     /// Transposed convolution; the lists have one entry per spatial axis.
@@ -28,6 +29,11 @@ attributes! {
 }
 
 impl ConvTranspose {
+    /// The convolution that this is the transpose of.
+    fn sliding<'a>(&'a self, kernel: &'a [usize]) -> Sliding<'a> {
+        Sliding { lists: [kernel, &self.stride, &self.dilation, &self.pad_before, &self.pad_after], ceiling: false }
+    }
+
     /// The output extent along one axis; the lists have been found long enough.
     fn extent(&self, axis: usize, input: usize, kernel: usize) -> Option<usize> {
         let at = |list: &[usize]| list.get(axis).copied();
@@ -72,26 +78,26 @@ impl Operation for ConvTranspose {
 
     fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, others: Parents<C>, shape: &Shape) -> Values<C> {
         let (weight, bias) = others.split_first().ok_or(WRONG_PARENTS)?;
-        let (input, kernel) = (spatial(x.shape()), spatial(weight.shape()));
-        let &[channels, outputs, ..] = weight.dimensions() else {
-            return Err(WRONG_PARENTS);
-        };
-        // [g, c, o, k] → [g, o, c, k]: the rows that belong to one output channel.
-        let (fan, cells) = (channels.checked_div(self.groups).ok_or(WRONG_PARENTS)?, kernel.iter().product::<usize>());
-        let strides = [fan * outputs * cells, cells, outputs * cells, 1];
-        let rows =
-            rearrange(weight, &[self.groups, outputs, fan, cells], None, |axis, i| Some(i * strides.get(axis)?))?;
-        let tap = |axis: usize, p: usize, k: usize| {
-            let image = (p + self.pad_before.get(axis)?).checked_sub(k * self.dilation.get(axis)?)?;
-            let (cell, stride) = (image / self.stride.get(axis)?, self.stride.get(axis)?);
-            (image % stride == 0 && cell < *input.get(axis)?).then_some(cell)
-        };
-        GroupedDots { x, weight: &rows, bias, groups: self.groups, kernel, shape }.value(context, tap)
+        spread(context, x, weight, &self.sliding(spatial(weight.shape())), self.groups, shape, bias)
     }
 
     fn work(&self, _: &Shape, others: &[&Shape], shape: &Shape) -> u64 {
         let terms = others.first().map_or(1, |weight| elements(weight)); // of all output channels
         let channels = shape.dimensions().get(1).map_or(1, |&out| wide(out));
         dots(shape, terms.div_ceil(channels.max(1)))
+    }
+}
+
+impl Vjp for ConvTranspose {
+    /// dx is the convolution of dy by the same weight, dW the correlation of dy with x.
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let (weight, output) = (at.other(0)?, spatial(dy.shape()));
+        let kernel = spatial(weight.shape());
+        let sliding = self.sliding(kernel);
+        let dots =
+            GroupedDots { x: dy, weight: weight.data(), bias: &[], groups: self.groups, kernel, shape: at.x.shape() };
+        let tap = |axis, i, k| output.get(axis).and_then(|&extent| sliding.tap(axis, i, k, extent));
+        let dw = || correlate(context, dy, at.x, &sliding, self.groups);
+        with_bias(context, at, dy, vec![at.when(0, || dots.value(context, tap))?, at.when(1, dw)?])
     }
 }

@@ -4,5 +4,6 @@
 
 unary! {
     /// `cos x` at every position.
-    Cos, |context, x| context.cos(x)
+    Cos, |context, x| context.cos(x),
+    |_y, d| context.neg(&context.mul(d, &context.sin(x)?)?)
 }

@@ -4,5 +4,6 @@
 
 binary! {
     /// `x / y` at every position; the shapes are equal (div_c1).
-    Div, "div_c1", |context, x, y| context.div(x, y)
+    Div, "div_c1", |context, x, y| context.div(x, y),
+    |z, d| context.div(d, y), context.neg(&context.div(&context.mul(d, z)?, y)?)
 }

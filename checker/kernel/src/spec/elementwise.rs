@@ -20,9 +20,11 @@ pub(crate) fn square<C: Context>(context: &C, x: &C::Value) -> Result<C::Value, 
     context.mul(&magnitude, &magnitude)
 }
 
-/// Declares an operation that applies a scalar function of one operand everywhere; its attributes are exact constants, bound by name.
+/// Declares an operation that applies a scalar function of one operand everywhere; its attributes are exact constants, bound by name. The second function is the
+/// cotangent of the operand, from the value and its cotangent.
 macro_rules! unary {
-    ($(#[$meta:meta])* $name:ident $({ $($(#[$field_meta:meta])* $field:ident,)* })?, |$context:ident, $x:ident| $value:expr) => {
+    ($(#[$meta:meta])* $name:ident $({ $($(#[$field_meta:meta])* $field:ident,)* })?, |$context:ident, $x:ident| $value:expr,
+     |$y:ident, $d:ident| $cotangent:expr) => {
         use $crate::spec::prelude::*;
 
         attributes! {
@@ -38,12 +40,24 @@ macro_rules! unary {
                 map(x, |$x| $value)
             }
         }
+
+        impl Vjp for $name {
+            #[allow(unused_variables, reason = "a derivative may need neither the operand nor the value")]
+            fn vjp<C: Context>(&self, $context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+                $($(let $field = $context.constant(&self.$field)?;)*)?
+                let values = at.x.data().iter().zip(at.y.data()).zip(dy.data());
+                let cotangents: Result<_, EvalError> = values.map(|(($x, $y), $d)| $cotangent).collect();
+                Ok(vec![Some(cotangents?)])
+            }
+        }
     };
 }
 
-/// Declares an operation without attributes that applies a scalar function of two operands of one shape everywhere.
+/// Declares an operation without attributes that applies a scalar function of two operands of one shape everywhere. What follows are the cotangents of the
+/// operands, from the value and its cotangent.
 macro_rules! binary {
-    ($(#[$meta:meta])* $name:ident, $constraint:literal, |$context:ident, $x:ident, $y:ident| $value:expr) => {
+    ($(#[$meta:meta])* $name:ident, $constraint:literal, |$context:ident, $x:ident, $y:ident| $value:expr,
+     |$z:ident, $d:ident| $dx:expr, $dy:expr) => {
         use $crate::spec::prelude::*;
 
         attributes! {
@@ -59,6 +73,17 @@ macro_rules! binary {
             fn value<C: Context>(&self, $context: &C, x: &Tensor<C::Value>, others: Parents<C>, _: &Shape) -> Values<C> {
                 let y = others.first().ok_or(WRONG_PARENTS)?;
                 x.data().iter().zip(y.data()).map(|($x, $y)| $value).collect()
+            }
+        }
+
+        impl Vjp for $name {
+            #[allow(unused_variables, reason = "a derivative may need neither the operands nor the value")]
+            fn vjp<C: Context>(&self, $context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+                let others = at.other(0)?;
+                let values = || at.x.data().iter().zip(others.data()).zip(at.y.data()).zip(dy.data());
+                let first = || values().map(|((($x, $y), $z), $d)| $dx).collect();
+                let second = || values().map(|((($x, $y), $z), $d)| $dy).collect();
+                Ok(vec![at.when(0, first)?, at.when(1, second)?])
             }
         }
     };

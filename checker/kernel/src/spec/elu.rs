@@ -10,5 +10,10 @@ unary! {
     }, |context, x| {
         let zero = context.integer(0)?;
         context.add(&context.max(x, &zero)?, &context.mul(&alpha, &context.expm1(&context.min(x, &zero)?)?)?)
+    },
+    |_y, d| {
+        let zero = context.integer(0)?;
+        let below = context.mul(&alpha, &context.exp(&context.min(x, &zero)?)?)?; // α·e^x
+        context.choose(x, &zero, d, &context.mul(d, &below)?)
     }
 }

@@ -4,5 +4,9 @@
 
 unary! {
     /// `erf x` at every position.
-    Erf, |context, x| context.erf(x)
+    Erf, |context, x| context.erf(x),
+    |_y, d| {
+        let scale = context.div(&context.integer(2)?, &context.sqrt(&context.pi()?)?)?; // 2/√π
+        context.mul(d, &context.mul(&scale, &context.exp(&context.neg(&square(context, x)?)?)?)?)
+    }
 }

@@ -4,5 +4,6 @@
 
 unary! {
     /// `e^x` at every position.
-    Exp, |context, x| context.exp(x)
+    Exp, |context, x| context.exp(x),
+    |y, d| context.mul(d, y)
 }

@@ -28,3 +28,5 @@ impl Operation for Flatten {
         Ok(x.data().to_vec())
     }
 }
+
+linear!(Flatten);

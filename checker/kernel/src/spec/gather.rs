@@ -41,3 +41,5 @@ impl Operation for Gather {
         })
     }
 }
+
+linear!(Gather);

@@ -20,3 +20,5 @@ impl Operation for GlobalAvgPool {
         reduce(x, &(2..shape.rank()).collect::<Vec<_>>(), |terms| mean(context, terms))
     }
 }
+
+linear!(GlobalAvgPool);

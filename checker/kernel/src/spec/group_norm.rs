@@ -5,6 +5,7 @@
 //! Constraints: group_norm_c1 … group_norm_c4 (`spec-tests/ops/group_norm.md`).
 
 use crate::spec::prelude::*;
+use crate::spec::vjp::normal::normalise_vjp;
 
 attributes! {
     /// Group normalisation.
@@ -33,5 +34,13 @@ impl Operation for GroupNorm {
         let (_, channels, plane) = around(x.shape(), 1).ok_or(WRONG_PARENTS)?;
         let length = (channels * plane).checked_div(self.groups).filter(|&length| length > 0).ok_or(WRONG_PARENTS)?;
         normalise(context, x, affine, length, true, &self.epsilon, |position| position / plane % channels)
+    }
+}
+
+impl Vjp for GroupNorm {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let (_, channels, plane) = around(at.x.shape(), 1).ok_or(WRONG_PARENTS)?;
+        let length = (channels * plane).checked_div(self.groups).filter(|&length| length > 0).ok_or(WRONG_PARENTS)?;
+        normalise_vjp(context, at, dy, length, true, &self.epsilon, |position| position / plane % channels)
     }
 }

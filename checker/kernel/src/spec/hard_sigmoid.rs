@@ -12,5 +12,10 @@ unary! {
     }, |context, x| {
         let line = context.add(&context.mul(&alpha, x)?, &beta)?;
         context.max(&context.min(&line, &context.integer(1)?)?, &context.integer(0)?)
+    },
+    |_y, d| {
+        let line = context.add(&context.mul(&alpha, x)?, &beta)?;
+        let (zero, one) = (context.integer(0)?, context.integer(1)?);
+        within(context, &line, [Some(&zero), Some(&one)], &context.mul(&alpha, d)?)
     }
 }

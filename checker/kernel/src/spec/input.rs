@@ -18,3 +18,5 @@ impl Operation for Input {
         Err(WRONG_PARENTS)
     }
 }
+
+linear!(Input);

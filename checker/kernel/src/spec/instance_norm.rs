@@ -5,6 +5,7 @@
 //! Constraints: instance_norm_c1 … instance_norm_c3 (`spec-tests/ops/instance_norm.md`).
 
 use crate::spec::prelude::*;
+use crate::spec::vjp::normal::normalise_vjp;
 
 attributes! {
     /// Instance normalisation.
@@ -27,5 +28,12 @@ impl Operation for InstanceNorm {
     fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, affine: Parents<C>, _: &Shape) -> Values<C> {
         let (_, channels, plane) = around(x.shape(), 1).ok_or(WRONG_PARENTS)?;
         normalise(context, x, affine, plane, true, &self.epsilon, |position| position / plane % channels)
+    }
+}
+
+impl Vjp for InstanceNorm {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let (_, channels, plane) = around(at.x.shape(), 1).ok_or(WRONG_PARENTS)?;
+        normalise_vjp(context, at, dy, plane, true, &self.epsilon, |position| position / plane % channels)
     }
 }

@@ -5,6 +5,7 @@
 //! Constraints: layer_norm_c1 … layer_norm_c3 (`spec-tests/ops/layer_norm.md`).
 
 use crate::spec::prelude::*;
+use crate::spec::vjp::normal::normalise_vjp;
 
 attributes! {
     /// Layer normalisation.
@@ -27,5 +28,12 @@ impl Operation for LayerNorm {
     fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, affine: Parents<C>, _: &Shape) -> Values<C> {
         let length = x.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
         normalise(context, x, affine, length, true, &self.epsilon, |position| position % length)
+    }
+}
+
+impl Vjp for LayerNorm {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let length = at.x.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
+        normalise_vjp(context, at, dy, length, true, &self.epsilon, |position| position % length)
     }
 }

@@ -10,5 +10,6 @@ unary! {
     }, |context, x| {
         let zero = context.integer(0)?;
         context.add(&context.max(x, &zero)?, &context.mul(&slope, &context.min(x, &zero)?)?)
-    }
+    },
+    |_y, d| context.choose(x, &context.integer(0)?, d, &context.mul(&slope, d)?)
 }

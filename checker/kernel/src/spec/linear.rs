@@ -33,3 +33,17 @@ impl Operation for Linear {
         dots(shape, x.dimensions().last().map_or(1, |&terms| wide(terms)))
     }
 }
+
+impl Vjp for Linear {
+    /// `dx = dy·W`, `dW = dyᵀ·x`, `db = Σ dy`.
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let weight = at.other(0)?;
+        let &[out, fan_in] = weight.dimensions() else { return Err(WRONG_PARENTS) };
+        let dx = || context.dots(&Rows::contiguous(dy.data(), out), &Rows::columns(weight.data(), fan_in)?, None);
+        let dw = || context.dots(&Rows::columns(dy.data(), out)?, &Rows::columns(at.x.data(), fan_in)?, None);
+        let db = || totals(context, out, dy.data().iter().enumerate().map(|(i, d)| Ok((i % out, d.clone()))));
+        let mut cotangents = vec![at.when(0, dx)?, at.when(1, dw)?];
+        cotangents.extend((at.others.len() > 1).then(|| at.when(2, db)).transpose()?);
+        Ok(cotangents)
+    }
+}

@@ -4,5 +4,6 @@
 
 unary! {
     /// `ln x` at every position.
-    Log, |context, x| context.log(x)
+    Log, |context, x| context.log(x),
+    |_y, d| context.div(d, x)
 }

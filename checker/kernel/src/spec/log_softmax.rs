@@ -27,3 +27,14 @@ impl Operation for LogSoftmax {
         })
     }
 }
+
+impl Vjp for LogSoftmax {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let cotangents = along([at.y, dy], self.axis, |[y, d]| {
+            let total = context.sum(&d)?;
+            let cotangent = |(y, d)| context.sub(d, &context.mul(&context.exp(y)?, &total)?);
+            y.iter().zip(&d).map(cotangent).collect()
+        });
+        Ok(vec![Some(cotangents?)])
+    }
+}

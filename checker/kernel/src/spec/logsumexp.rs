@@ -10,5 +10,6 @@ reduction! {
     Logsumexp, "logsumexp_c1", |context, terms| {
         let (max, _, exps) = shifted(context, terms)?;
         context.add(&max, &context.log(&context.sum(&exps)?)?)
-    }
+    },
+    |y, d| terms.iter().map(|x| context.mul(d, &context.exp(&context.sub(x, y)?)?)).collect()
 }

@@ -6,7 +6,8 @@
 //! Shapes: x, mask of the same shape → the same shape. Constraints: masked_softmax_c1, masked_softmax_c2 (`spec-tests/ops/masked_softmax.md`).
 
 use crate::spec::prelude::*;
-use crate::spec::softmax::shifted;
+use crate::spec::softmax::{shifted, softened};
+use std::cmp::Ordering;
 
 keywords! {
     /// What a row without an allowed position gives.
@@ -50,5 +51,21 @@ impl Operation for MaskedSoftmax {
             }
             masked.iter().map(|e| context.div(e, &total)).collect()
         })
+    }
+}
+
+impl Vjp for MaskedSoftmax {
+    /// The rule of softmax, for a mask of zeros and ones: there a blocked position has y = 0, and the least value does not matter.
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        at.without(1, "masked_softmax")?;
+        let (zero, one) = (context.integer(0)?, context.integer(1)?);
+        for k in at.other(0)?.data() {
+            let is = |value| Ok::<_, EvalError>(context.order(k, value)? == Some(Ordering::Equal));
+            let reason = "an entry of the mask is neither 0 nor 1";
+            if !is(&zero)? && !is(&one)? {
+                return Err(EvalError::Undefined { function: "the derivative of masked_softmax", reason });
+            }
+        }
+        Ok(vec![Some(along([at.y, dy], self.axis, |[y, d]| softened(context, &y, &d))?), None])
     }
 }

@@ -57,14 +57,60 @@ impl Operation for Matmul {
 
     fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, others: Parents<C>, shape: &Shape) -> Values<C> {
         let w = others.first().ok_or(WRONG_PARENTS)?;
-        let (a, m, k) = left(x.shape()).ok_or(WRONG_PARENTS)?;
-        let (b, _, n) = right(w.shape()).ok_or(WRONG_PARENTS)?;
-        let transposed: Result<Vec<u32>, _> =
-            (0..n).flat_map(|j| (0..k).map(move |t| u32::try_from(t * n + j))).collect();
-        let transposed = transposed.map_err(|_| WRONG_PARENTS)?;
+        let blocks = Blocks::of(x.shape(), w.shape())?;
+        let mut out = Vec::with_capacity(shape.elements());
+        for (x, w) in blocks.pairs(x, w)? {
+            out.extend(context.dots(&Rows::contiguous(x, blocks.k), &Rows::columns(w, blocks.n)?, None)?);
+        }
+        Ok(out)
+    }
+
+    fn work(&self, x: &Shape, _: &[&Shape], shape: &Shape) -> u64 {
+        dots(shape, x.dimensions().last().map_or(1, |&terms| wide(terms)))
+    }
+}
+
+impl Vjp for Matmul {
+    /// `dx = dy·wᵀ`, `dw = xᵀ·dy`, summed over the products that an operand repeats in.
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let w = at.other(0)?;
+        let blocks = Blocks::of(at.x.shape(), w.shape())?;
+        let Blocks { k, n, ref places, .. } = blocks;
+        let (mut dx, mut dw) = (Vec::new(), Vec::new());
+        for ((x, w), dy) in blocks.pairs(at.x, w)?.into_iter().zip(dy.data().chunks(blocks.m * n)) {
+            if at.wants(0) {
+                dx.push(context.dots(&Rows::contiguous(dy, n), &Rows::contiguous(w, n), None)?);
+            }
+            if at.wants(1) {
+                dw.push(context.dots(&Rows::columns(x, k)?, &Rows::columns(dy, n)?, None)?);
+            }
+        }
+        let summed = |of: Vec<Vec<C::Value>>, count, first: fn(&(usize, usize)) -> usize| {
+            let first = |(place, block): (&(usize, usize), Vec<C::Value>)| {
+                let first = first(place) * block.len();
+                block.into_iter().enumerate().map(move |(i, value)| Ok((first + i, value)))
+            };
+            totals(context, count, places.iter().zip(of).flat_map(first))
+        };
+        let dx = at.when(0, || summed(dx, at.x.data().len(), |place| place.0))?;
+        Ok(vec![dx, at.when(1, || summed(dw, w.data().len(), |place| place.1))?])
+    }
+}
+
+/// The products of matrices that a batched product consists of: [m, k] times [k, n], of the left and right matrices with these numbers.
+struct Blocks {
+    m: usize,
+    k: usize,
+    n: usize,
+    places: Vec<(usize, usize)>,
+}
+
+impl Blocks {
+    fn of(x: &Shape, w: &Shape) -> Result<Self, EvalError> {
+        let ((a, m, k), (b, _, n)) = left(x).zip(right(w)).ok_or(WRONG_PARENTS)?;
         if b.iter().all(|&d| d == 1) {
             // One right matrix for all: the left ones are one tall matrix.
-            return context.dots(&Rows::contiguous(x.data(), k), &Rows::gathered(w.data(), n, k, transposed)?, None);
+            return Ok(Blocks { m: a.iter().product::<usize>() * m, k, n, places: vec![(0, 0)] });
         }
         let batch = broadcast(a, b).ok_or(WRONG_PARENTS)?;
         let places = |batches: &[usize]| -> Result<Vec<usize>, EvalError> {
@@ -72,16 +118,13 @@ impl Operation for Matmul {
             let at = |axis: usize, i: usize| Some(strides.get(axis)? * i);
             (0..batch.iter().product()).map(|position| locate(&batch, position, at).ok_or(WRONG_PARENTS)).collect()
         };
-        let mut out = Vec::with_capacity(shape.elements());
-        for (x_at, w_at) in places(a)?.into_iter().zip(places(b)?) {
-            let x = x.data().get(x_at * m * k..(x_at + 1) * m * k).ok_or(WRONG_PARENTS)?;
-            let w = w.data().get(w_at * k * n..(w_at + 1) * k * n).ok_or(WRONG_PARENTS)?;
-            out.extend(context.dots(&Rows::contiguous(x, k), &Rows::gathered(w, n, k, transposed.clone())?, None)?);
-        }
-        Ok(out)
+        Ok(Blocks { m, k, n, places: places(a)?.into_iter().zip(places(b)?).collect() })
     }
 
-    fn work(&self, x: &Shape, _: &[&Shape], shape: &Shape) -> u64 {
-        dots(shape, x.dimensions().last().map_or(1, |&terms| wide(terms)))
+    /// The matrices of each product.
+    fn pairs<'a, V>(&self, x: &'a Tensor<V>, w: &'a Tensor<V>) -> Result<Vec<(&'a [V], &'a [V])>, EvalError> {
+        let block = |of: &'a Tensor<V>, number: usize, size: usize| of.data().get(number * size..(number + 1) * size);
+        let pair = |&(i, j)| block(x, i, self.m * self.k).zip(block(w, j, self.k * self.n)).ok_or(WRONG_PARENTS);
+        self.places.iter().map(pair).collect()
     }
 }

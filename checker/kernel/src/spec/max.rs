@@ -4,5 +4,6 @@
 
 binary! {
     /// `max(x, y)` at every position; the shapes are equal (max_c1).
-    Max, "max_c1", |context, x, y| context.max(x, y)
+    Max, "max_c1", |context, x, y| context.max(x, y),
+    |_z, d| context.choose(y, x, &context.integer(0)?, d), gate(context, y, x, d)
 }

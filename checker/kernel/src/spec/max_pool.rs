@@ -4,6 +4,7 @@
 //! Shapes: x [N, C, spatial..] → y [N, C, out..]. Constraints: max_pool_c1 … max_pool_c3 (`spec-tests/ops/max_pool.md`).
 
 use crate::spec::prelude::*;
+use std::cmp::Ordering;
 
 pool! {
     /// Maximum over windows; the lists have one entry per spatial axis.
@@ -22,5 +23,15 @@ impl Operation for MaxPool {
 
     fn work(&self, _: &Shape, _: &[&Shape], shape: &Shape) -> u64 {
         self.sliding().work(shape)
+    }
+}
+
+impl Vjp for MaxPool {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let cells = |axis, o, extent| self.sliding().cells(axis, o, extent);
+        let places = Tensor::new(at.x.shape().clone(), (0..at.x.data().len()).collect()).ok_or(WRONG_PARENTS)?;
+        let windows = over_windows(&places, dy.shape(), cells, |_, places| Ok(places))?;
+        let placed = unreduced(at, dy, windows.into_iter(), |cells, _, d| routed(context, cells, Ordering::Greater, d))?;
+        Ok(vec![Some(totals(context, at.x.data().len(), placed.into_iter().map(Ok))?)])
     }
 }

@@ -6,3 +6,5 @@ reduction! {
     /// The mean over `axes`.
     Mean, "mean_c1", |context, terms| mean(context, terms)
 }
+
+linear!(Mean);

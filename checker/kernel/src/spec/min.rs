@@ -4,5 +4,6 @@
 
 binary! {
     /// `min(x, y)` at every position; the shapes are equal (min_c1).
-    Min, "min_c1", |context, x, y| context.min(x, y)
+    Min, "min_c1", |context, x, y| context.min(x, y),
+    |_z, d| context.choose(x, y, &context.integer(0)?, d), gate(context, x, y, d)
 }

@@ -4,6 +4,8 @@
 //! the attributes, the number of parents, and the cost of one step of [`Operation::work`], which is measured, rounded up, and takes part in no
 //! verdict but TL0304. The numbered constraints of every operation stand in `spec-tests/ops/KEYWORD.md`.
 //!
+//! Beside the value stands the reverse rule, `vjp` ([`vjp`] has what these share).
+//!
 //! Operations of a family share its form or its rule: `elementwise`, `reduce`, `window`, `normalise`, `rearrange` and `axis` hold what they have in
 //! common. The forms (`unary!`, `binary!`, `reduction!`) bring the prelude, so that a file that needs no more states its function only.
 
@@ -14,15 +16,21 @@ use crate::ir::attributes::Attributes;
 use crate::ir::{Shape, Tensor};
 use crate::limits::wide;
 use std::ops::RangeInclusive;
+use vjp::{Cotangents, Point, Vjp};
 
 // The forms in which the files below declare their operations come first.
 #[macro_use]
 mod elementwise;
 #[macro_use]
+pub mod loss;
+#[macro_use]
 mod reduce;
 #[macro_use]
 mod window;
+#[macro_use]
+pub mod vjp;
 mod axis;
+pub mod classes;
 mod normalise;
 mod rearrange;
 
@@ -119,6 +127,7 @@ mod prelude {
     pub(super) use super::normalise::{normalise, normalised, require_epsilon, statistics};
     pub(super) use super::rearrange::{locate, rearrange, repeating_strides};
     pub(super) use super::reduce::{fold, mean, reduce};
+    pub(super) use super::vjp::{Cotangents, Point, Vjp, gate, routed, totals, transposed, unreduced, within};
     pub(super) use super::window::{Sliding, over_windows, product, require_spatial, resized, spatial};
     pub(super) use super::{
         Fault, Operation, Parents, Values, WRONG_PARENTS, cells, dots, elements, require, require_all, shape_of,
@@ -163,6 +172,20 @@ macro_rules! ops {
             pub fn value<C: Context>(&self, context: &C, parents: Parents<C>, shape: &Shape) -> Values<C> {
                 let (x, others) = parents.split_first().ok_or(WRONG_PARENTS)?;
                 match self { $(Op::$variant(op) => op.value(context, x, others, shape),)* }
+            }
+
+            /// The cotangents of the parents where the value is `y` and its cotangent `dy`; those of them that are `wanted`.
+            pub fn vjp<C: Context>(
+                &self,
+                context: &C,
+                parents: Parents<C>,
+                y: &Tensor<C::Value>,
+                dy: &Tensor<C::Value>,
+                wanted: &[bool],
+            ) -> Cotangents<C> {
+                let (x, others) = parents.split_first().ok_or(WRONG_PARENTS)?;
+                let at = Point { x, others, y, wanted };
+                match self { $(Op::$variant(op) => op.vjp(context, &at, dy),)* }
             }
 
             /// The cost of the value over the reals at 64 bits, in multiply-adds of a long dot product (about 5 ns): an upper estimate.
@@ -285,4 +308,15 @@ ops! {
     rms_norm => rms_norm::RmsNorm, 1..=2, 192;
     group_norm => group_norm::GroupNorm, 1..=3, 192;
     instance_norm => instance_norm::InstanceNorm, 1..=3, 192;
+    mse => mse::Mse, 2..=2, 64;
+    mae => mae::Mae, 2..=2, 64;
+    huber => huber::Huber, 2..=2, 192;
+    bce => bce::Bce, 2..=2, 2048;
+    bce_with_logits => bce_with_logits::BceWithLogits, 2..=2, 2048;
+    cross_entropy => cross_entropy::CrossEntropy, 2..=3, 1024;
+    nll => nll::Nll, 2..=3, 192;
+    kl => kl::Kl, 2..=2, 1024;
+    hinge => hinge::Hinge, 2..=2, 64;
+    poisson => poisson::Poisson, 2..=2, 1024;
+    cosine => cosine::Cosine, 3..=3, 192;
 }

@@ -4,5 +4,6 @@
 
 binary! {
     /// `x · y` at every position; the shapes are equal (mul_c1).
-    Mul, "mul_c1", |context, x, y| context.mul(x, y)
+    Mul, "mul_c1", |context, x, y| context.mul(x, y),
+    |_z, d| context.mul(d, y), context.mul(d, x)
 }

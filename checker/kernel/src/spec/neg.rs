@@ -4,5 +4,6 @@
 
 unary! {
     /// `−x` at every position.
-    Neg, |context, x| context.neg(x)
+    Neg, |context, x| context.neg(x),
+    |_y, d| context.neg(d)
 }

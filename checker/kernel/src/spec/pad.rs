@@ -70,3 +70,5 @@ impl Operation for Pad {
         })
     }
 }
+
+linear!(Pad);

@@ -32,3 +32,5 @@ impl Operation for Permute {
         rearrange(x, shape.dimensions(), None, |axis, i| Some(strides.get(axis)? * i))
     }
 }
+
+linear!(Permute);

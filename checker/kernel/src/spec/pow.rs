@@ -5,5 +5,10 @@
 
 binary! {
     /// `x^y` at every position; the shapes are equal (pow_c1).
-    Pow, "pow_c1", |context, x, y| context.pow(x, y)
+    Pow, "pow_c1", |context, x, y| context.pow(x, y),
+    |z, d| {
+        let power = context.pow(x, &context.sub(y, &context.integer(1)?)?)?;
+        context.mul(d, &context.mul(y, &power)?)
+    },
+    context.mul(d, &context.mul(z, &context.log(x)?)?)
 }

@@ -4,5 +4,6 @@
 
 unary! {
     /// `1/x` at every position.
-    Reciprocal, |context, x| context.div(&context.integer(1)?, x)
+    Reciprocal, |context, x| context.div(&context.integer(1)?, x),
+    |y, d| context.neg(&context.mul(d, &context.mul(y, y)?)?)
 }

@@ -23,9 +23,9 @@ pub(crate) fn fold<V: Clone>(terms: &[V], mut f: impl FnMut(&V, &V) -> Result<V,
     rest.iter().try_fold(first.clone(), |so_far, x| f(&so_far, x))
 }
 
-/// Declares a reduction over `axes` by a function of the group of values.
+/// Declares a reduction over `axes` by a function of the group of values; the second function is the cotangents of the group, from the value and its cotangent.
 macro_rules! reduction {
-    ($(#[$meta:meta])* $name:ident, $constraint:literal, |$context:ident, $terms:ident| $value:expr) => {
+    ($(#[$meta:meta])* $name:ident, $constraint:literal, |$context:ident, $terms:ident| $value:expr $(, |$y:ident, $d:ident| $cotangents:expr)?) => {
         use $crate::spec::prelude::*;
 
         attributes! {
@@ -47,5 +47,15 @@ macro_rules! reduction {
                 reduce(x, &self.axes, |$terms| $value)
             }
         }
+
+        $(impl Vjp for $name {
+            #[allow(unused_variables, reason = "a derivative may not need the value")]
+            fn vjp<C: Context>(&self, $context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+                let lines = lines(at.x.shape(), &self.axes);
+                let placed = unreduced(at, dy, lines, |$terms, $y, $d| $cotangents)?;
+                let placed = placed.into_iter().map(Ok);
+                Ok(vec![Some(totals($context, at.x.data().len(), placed)?)])
+            }
+        })?
     };
 }

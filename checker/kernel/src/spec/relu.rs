@@ -4,5 +4,6 @@
 
 unary! {
     /// `max(x, 0)` at every position.
-    Relu, |context, x| context.max(x, &context.integer(0)?)
+    Relu, |context, x| context.max(x, &context.integer(0)?),
+    |_y, d| gate(context, x, &context.integer(0)?, d)
 }

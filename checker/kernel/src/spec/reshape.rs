@@ -22,3 +22,5 @@ impl Operation for Reshape {
         Ok(x.data().to_vec())
     }
 }
+
+linear!(Reshape);

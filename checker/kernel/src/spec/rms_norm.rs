@@ -5,6 +5,7 @@
 //! Constraints: rms_norm_c1 … rms_norm_c3 (`spec-tests/ops/rms_norm.md`).
 
 use crate::spec::prelude::*;
+use crate::spec::vjp::normal::normalise_vjp;
 
 attributes! {
     /// Root mean square normalisation.
@@ -27,5 +28,12 @@ impl Operation for RmsNorm {
     fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, affine: Parents<C>, _: &Shape) -> Values<C> {
         let length = x.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
         normalise(context, x, affine, length, false, &self.epsilon, |position| position % length)
+    }
+}
+
+impl Vjp for RmsNorm {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let length = at.x.dimensions().get(self.axis..).ok_or(WRONG_PARENTS)?.iter().product();
+        normalise_vjp(context, at, dy, length, false, &self.epsilon, |position| position % length)
     }
 }

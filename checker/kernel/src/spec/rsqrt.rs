@@ -4,5 +4,6 @@
 
 unary! {
     /// `1/√x` at every position.
-    Rsqrt, |context, x| context.rsqrt(x)
+    Rsqrt, |context, x| context.rsqrt(x),
+    |y, d| context.neg(&context.div(&context.mul(d, y)?, &context.add(x, x)?)?)
 }

@@ -7,5 +7,6 @@ unary! {
     Scale {
         /// The constant.
         factor,
-    }, |context, x| context.mul(&factor, x)
+    }, |context, x| context.mul(&factor, x),
+    |_y, d| context.mul(&factor, d)
 }

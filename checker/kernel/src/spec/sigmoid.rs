@@ -5,7 +5,8 @@
 
 unary! {
     /// `1/(1 + e^(−x))` at every position.
-    Sigmoid, |context, x| sigmoid(context, x)
+    Sigmoid, |context, x| sigmoid(context, x),
+    |y, d| context.mul(d, &context.mul(y, &context.sub(&context.integer(1)?, y)?)?)
 }
 
 /// `1/(1 + e^(−x))`.

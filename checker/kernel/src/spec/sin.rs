@@ -4,5 +4,6 @@
 
 unary! {
     /// `sin x` at every position.
-    Sin, |context, x| context.sin(x)
+    Sin, |context, x| context.sin(x),
+    |_y, d| context.mul(d, &context.cos(x)?)
 }

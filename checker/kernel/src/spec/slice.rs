@@ -47,3 +47,5 @@ impl Operation for Slice {
         })
     }
 }
+
+linear!(Slice);

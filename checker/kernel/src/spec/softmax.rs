@@ -37,3 +37,16 @@ pub(crate) fn shifted<C: Context>(context: &C, x: &[C::Value]) -> Shifted<C::Val
     let exps = shifted.iter().map(|x| context.exp(x)).collect::<Result<_, _>>()?;
     Ok((max, shifted, exps))
 }
+
+impl Vjp for Softmax {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        Ok(vec![Some(along([at.y, dy], self.axis, |[y, d]| softened(context, &y, &d))?)])
+    }
+}
+
+/// `y_i·(d_i − Σ_j y_j·d_j)`: the cotangents of a row whose softmax is y.
+pub(crate) fn softened<C: Context>(context: &C, y: &[C::Value], d: &[C::Value]) -> Values<C> {
+    let products = y.iter().zip(d).map(|(y, d)| context.mul(y, d)).collect::<Result<Vec<_>, _>>()?;
+    let total = context.sum(&products)?;
+    y.iter().zip(d).map(|(y, d)| context.mul(y, &context.sub(d, &total)?)).collect()
+}

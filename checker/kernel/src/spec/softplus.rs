@@ -4,6 +4,7 @@
 //! Constraints: softplus_c1 (`spec-tests/ops/softplus.md`).
 
 use crate::spec::prelude::*;
+use crate::spec::sigmoid::sigmoid;
 
 attributes! {
     /// `ln(1 + e^(beta·x)) / beta` at every position.
@@ -29,4 +30,13 @@ impl Operation for Softplus {
 pub(crate) fn softplus<C: Context>(context: &C, x: &C::Value) -> Result<C::Value, EvalError> {
     let tail = context.log1p(&context.exp(&context.neg(&context.abs(x)?)?)?)?;
     context.add(&context.max(x, &context.integer(0)?)?, &tail)
+}
+
+impl Vjp for Softplus {
+    fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
+        let beta = context.constant(&self.beta)?;
+        let pairs = at.x.data().iter().zip(dy.data());
+        let cotangent = |(x, d)| context.mul(d, &sigmoid(context, &context.mul(&beta, x)?)?);
+        Ok(vec![Some(pairs.map(cotangent).collect::<Result<_, EvalError>>()?)])
+    }
 }

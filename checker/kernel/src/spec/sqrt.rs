@@ -4,5 +4,6 @@
 
 unary! {
     /// `√x` at every position.
-    Sqrt, |context, x| context.sqrt(x)
+    Sqrt, |context, x| context.sqrt(x),
+    |y, d| context.div(d, &context.add(y, y)?)
 }

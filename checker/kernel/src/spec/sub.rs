@@ -4,5 +4,6 @@
 
 binary! {
     /// `x − y` at every position; the shapes are equal (sub_c1).
-    Sub, "sub_c1", |context, x, y| context.sub(x, y)
+    Sub, "sub_c1", |context, x, y| context.sub(x, y),
+    |_z, d| Ok(d.clone()), context.neg(d)
 }

@@ -6,3 +6,5 @@ reduction! {
     /// The sum over `axes`.
     Sum, "sum_c1", |context, terms| context.sum(terms)
 }
+
+linear!(Sum);

@@ -33,3 +33,5 @@ impl Operation for Transpose {
         rearrange(x, shape.dimensions(), None, |axis, i| Some(strides.get(axis)? * i))
     }
 }
+
+linear!(Transpose);

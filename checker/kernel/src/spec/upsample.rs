@@ -139,3 +139,5 @@ impl Operation for Upsample {
         elements(shape).saturating_mul(1 << self.size.len().min(3))
     }
 }
+
+linear!(Upsample);

@@ -90,6 +90,13 @@ impl Sliding<'_> {
         let cell = (o * stride + k * dilation).checked_sub(before)?;
         (cell < extent).then_some(cell)
     }
+
+    /// The position whose kernel cell k is over this cell, below `positions`: the inverse of [`Sliding::tap`].
+    pub(crate) fn source(&self, axis: usize, cell: usize, k: usize, positions: usize) -> Option<usize> {
+        let [_, stride, dilation, before, _] = self.along(axis);
+        let image = (cell + before).checked_sub(k * dilation)?;
+        (image % stride == 0 && image / stride < positions).then_some(image / stride)
+    }
 }
 
 /// The fault against `constraint` unless there are 1 to 3 spatial axes and every list has one entry for each.
@@ -126,12 +133,12 @@ pub(crate) fn product(input: &[usize], list: impl Fn(usize) -> Vec<Option<usize>
 
 /// For every channel of x [N, C, spatial..] and every output position: `f` of the output index and of the values under it, which are the
 /// product of the cells `list(axis, output coordinate, input extent)`, row-major.
-pub(crate) fn over_windows<V: Clone>(
+pub(crate) fn over_windows<V: Clone, R>(
     x: &Tensor<V>,
     shape: &Shape,
     list: impl Fn(usize, usize, usize) -> Vec<usize>,
-    mut f: impl FnMut(&[usize], Vec<V>) -> Result<V, EvalError>,
-) -> Result<Vec<V>, EvalError> {
+    mut f: impl FnMut(&[usize], Vec<V>) -> Result<R, EvalError>,
+) -> Result<Vec<R>, EvalError> {
     let (input, output) = (spatial(x.shape()), spatial(shape));
     let mut out = Vec::with_capacity(shape.elements());
     for plane in x.data().chunks_exact(input.iter().product()) {

@@ -26,6 +26,7 @@ pub use schedule::Schedule;
 use super::{Context, EvalError, Rows};
 use crate::number::Exact;
 use schedule::Accumulate;
+use std::cmp::Ordering;
 
 /// The first 64 bits of π: `⌊2^62 π⌋`.
 const PI: u64 = 0xc90f_daa2_2168_c234;
@@ -133,6 +134,14 @@ impl Context for Binary32 {
         erf(x) = self.function(Function::Erf, *x);
         sin(x) = self.function(Function::Sin, *x);
         cos(x) = self.function(Function::Cos, *x);
+    }
+
+    fn order(&self, x: &u32, y: &u32) -> Result<Option<Ordering>, EvalError> {
+        Ok(compare::compare(*x, *y, compare::Comparison::Quiet).0)
+    }
+
+    fn hull(&self, _: &u32, _: &u32) -> Result<u32, EvalError> {
+        Ok(0x7fc0_0000) // only a NaN has no order
     }
 
     fn sum(&self, terms: &[u32]) -> Result<u32, EvalError> {

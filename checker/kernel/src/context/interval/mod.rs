@@ -18,6 +18,7 @@ use super::{Context, EvalError, Rows};
 use crate::number::{Direction, Dyadic, Exact, dyadic::EXPONENT_LIMIT};
 use Direction::{Down, Up};
 use num_integer::Integer;
+use std::cmp::Ordering;
 
 /// Ends nearer to zero than `2^SMALLEST` are not kept.
 const SMALLEST: i64 = 8192 - EXPONENT_LIMIT;
@@ -92,7 +93,7 @@ impl Interval {
     }
 
     /// The hull of some values.
-    fn hull(&self, values: &[Ball]) -> Result<Enclosure, EvalError> {
+    fn hull_of(&self, values: &[Ball]) -> Result<Enclosure, EvalError> {
         let lo = values.iter().map(Ball::lower).min().ok_or(INTERNAL)?;
         let hi = values.iter().map(Ball::upper).max().ok_or(INTERNAL)?;
         self.outward(&lo, &hi)
@@ -109,7 +110,7 @@ impl Interval {
         let ends = [&x.lo, &x.hi].map(|end| Ball::exact(end.clone()));
         let [first, last] = &ends;
         let (top, bottom) = (Dyadic::one(), Dyadic::integer(-1));
-        let image = self.hull(&[at(first)?, at(last)?])?.clipped(Some(bottom.clone()), Some(top.clone()))?;
+        let image = self.hull_of(&[at(first)?, at(last)?])?.clipped(Some(bottom.clone()), Some(top.clone()))?;
         if x.is_point() {
             return Ok(image);
         }
@@ -188,7 +189,7 @@ impl Context for Interval {
     }
 
     fn pi(&self) -> Result<Enclosure, EvalError> {
-        self.hull(&[self.real.pi()?])
+        self.hull_of(&[self.real.pi()?])
     }
 
     fn neg(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
@@ -237,6 +238,15 @@ impl Context for Interval {
     fn min(&self, x: &Enclosure, y: &Enclosure) -> Result<Enclosure, EvalError> {
         let (lo, hi) = ((&x.lo).min(&y.lo), (&x.hi).min(&y.hi));
         Enclosure::new(lo.clone(), hi.clone()).ok_or(INTERNAL)
+    }
+
+    fn order(&self, x: &Enclosure, y: &Enclosure) -> Result<Option<Ordering>, EvalError> {
+        let points = x.is_point() && y.is_point();
+        Ok(if points || x.hi < y.lo || x.lo > y.hi { Some(x.lo.cmp(&y.lo)) } else { None })
+    }
+
+    fn hull(&self, x: &Enclosure, y: &Enclosure) -> Result<Enclosure, EvalError> {
+        Enclosure::new(x.lo.clone().min(y.lo.clone()), x.hi.clone().max(y.hi.clone())).ok_or(INTERNAL)
     }
 
     fn sqrt(&self, x: &Enclosure) -> Result<Enclosure, EvalError> {
@@ -304,7 +314,7 @@ impl Context for Interval {
                 let ([a, b], [c, d]) = (ends(x), ends(y));
                 let corners = [(&a, &c), (&a, &d), (&b, &c), (&b, &d)];
                 let powers: Result<Vec<_>, _> = corners.map(|(x, y)| self.real.pow(x, y)).into_iter().collect();
-                self.hull(&powers?)?.clipped(Some(Dyadic::zero()), None)
+                self.hull_of(&powers?)?.clipped(Some(Dyadic::zero()), None)
             }
         }
     }
