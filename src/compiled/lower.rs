@@ -9,6 +9,7 @@ use super::batches::{Affine, Copy, Moved, Specified};
 use super::images::{Arrange, Combine, Convolve, Copied, Depthwise, Kind, Pointwise, Pooling};
 use super::memory::Home;
 use super::program::{Action, Step, Value};
+use super::rows::{BatchNorm, GivenNorm, LayerNorm, Products, Softmax};
 use super::weights::{Packing, Weights};
 use crate::hardware::Hardware32;
 use crate::ops::fast::convolution::Convolution;
@@ -199,6 +200,23 @@ impl Lowering<'_> {
         })
     }
 
+    /// Whether it is a batch normalisation of images with fast code: of a batch, or by given statistics where no gradient is wanted.
+    fn normalises(&self, id: usize) -> bool {
+        let node = self.at(id);
+        let Op::BatchNorm(norm) = &node.op else { return false };
+        let constant = node.parents[1..].iter().all(|&p| matches!(self.at(p).op, Op::Const(_)));
+        let given = norm.statistics == Statistics::Given;
+        constant && self.native.contains(&node.parents[0]) && !(given && self.training)
+    }
+
+    /// The matrix [k, n] by which a product multiplies, where it is a constant.
+    fn matrix(&self, id: usize) -> Option<[usize; 2]> {
+        let node = self.at(id);
+        let [x, w] = node.parents[..] else { return None };
+        let constant = matches!(node.op, Op::Matmul(_)) && matches!(self.at(w).op, Op::Const(_)) && self.dims(x).len() > 1;
+        pair(self.dims(w)).filter(|_| constant)
+    }
+
     fn function(&self, id: usize) -> Result<Option<Function>, EvalError> {
         Ok(Some(match &self.at(id).op {
             Op::Relu(_) => Function::Relu,
@@ -246,6 +264,7 @@ impl Lowering<'_> {
             let is_image = parents.iter().any(|p| self.native.contains(p));
             let fast = self.convolution(id).is_some()
                 || self.pool(id).is_some()
+                || self.normalises(id)
                 || is_image && matches!(self.function(id), Ok(Some(_)))
                 || is_image && self.binary(id).is_some();
             let fused = self.ends.contains_key(&id);
@@ -268,7 +287,8 @@ impl Lowering<'_> {
                     end = norm;
                 }
                 end = self.relu_after(end).unwrap_or(end);
-            } else if matches!(self.at(id).op, Op::Linear(_)) && self.is_affine(id)
+            } else if matches!(&self.at(id).op, Op::BatchNorm(norm) if norm.statistics == Statistics::Batch) && self.normalises(id)
+                || matches!(self.at(id).op, Op::Linear(_)) && self.is_affine(id)
                 || matches!(self.at(id).op, Op::Add(_)) && is_image
             {
                 end = self.relu_after(id).unwrap_or(id);
@@ -423,7 +443,9 @@ impl Lowering<'_> {
                 let packed = |reader: usize, this: &Self| {
                     let weight = this.at(reader).parents.iter().position(|&p| p == id) != Some(0);
                     let folded = this.ends.get(&reader).is_some_and(|_| this.folds(reader)) && this.native.contains(&reader);
-                    weight && (folded || this.convolution(reader).is_some() || matches!(this.at(reader).op, Op::Linear(_)) && this.is_affine(reader))
+                    let batch = matches!(&this.at(reader).op, Op::BatchNorm(norm) if norm.statistics == Statistics::Batch) && this.normalises(reader);
+                    let matrix = this.matrix(reader).is_some();
+                    weight && (folded || batch || matrix || this.convolution(reader).is_some() || matches!(this.at(reader).op, Op::Linear(_)) && this.is_affine(reader))
                 };
                 let output = self.graph.outputs().values().any(|&output| output == id);
                 if output || self.readers[id].iter().any(|&reader| !packed(reader, self)) {
@@ -442,6 +464,18 @@ impl Lowering<'_> {
         }
         if matches!(node.op, Op::Linear(_)) && self.is_affine(id) {
             return self.lower_affine(id);
+        }
+        if let Some([fan, out]) = self.matrix(id) {
+            let x = self.as_plain(node.parents[0]);
+            let rows = self.at(node.parents[0]).shape.elements() / fan;
+            let w = self.add_weights(Weights { panels: vec![Panels::zeros(fan, out)], vectors: Vec::new() });
+            self.pack(node.parents[1], w, Packing::Matrix);
+            let to = self.plain_value(id);
+            self.add_step(Action::Batch(Box::new(Affine::new(rows, false))), vec![x], to, Some(w), id);
+            return Ok(());
+        }
+        if self.normalises(id) {
+            return self.lower_norm(id, &node);
         }
         if let Some(function) = self.function(id)? {
             let parent = node.parents[0];
@@ -578,6 +612,51 @@ impl Lowering<'_> {
         Ok(())
     }
 
+    fn lower_norm(&mut self, id: usize, node: &Node) -> Result<(), EvalError> {
+        let (end, Op::BatchNorm(norm)) = (self.end(id), &node.op) else { return Ok(()) };
+        let epsilon = self.number(&norm.epsilon)?;
+        let mut inputs = vec![self.as_image(node.parents[0])];
+        let (input, output) = (self.images[&node.parents[0]], self.images[&end]);
+        if norm.statistics == Statistics::Given {
+            for &parent in &node.parents[1..] {
+                inputs.push(self.as_plain(parent));
+            }
+            let to = self.image_value(id);
+            self.add_step(Action::Batch(Box::new(GivenNorm { input, output, epsilon })), inputs, to, None, id);
+            return Ok(());
+        }
+        let w = self.add_weights(Weights { panels: Vec::new(), vectors: vec![vec![0.0; input.channels]; 2] });
+        for (index, &parent) in node.parents[1..].iter().enumerate() {
+            self.pack(parent, w, Packing::Vector(index));
+        }
+        let to = self.image_value(end);
+        let norm = BatchNorm { input, output, epsilon, relu: end != id, statistics: Default::default() };
+        self.add_step(Action::Batch(Box::new(norm)), inputs, to, Some(w), end);
+        Ok(())
+    }
+
+    /// What works on rows and has fast code.
+    fn rows(&self, node: &Node, shapes: &[Shape]) -> Result<Option<Action>, EvalError> {
+        let dims = |k: usize| shapes.get(k).map_or(&[][..], Shape::dimensions);
+        let width = dims(0).last().copied().unwrap_or(1);
+        let last = |axis: usize| axis + 1 == dims(0).len();
+        Ok(match &node.op {
+            Op::Softmax(op) if last(op.axis) => Some(Action::Batch(Box::new(Softmax { width, logarithm: false }))),
+            Op::LogSoftmax(op) if last(op.axis) => Some(Action::Batch(Box::new(Softmax { width, logarithm: true }))),
+            Op::LayerNorm(op) if !self.training => {
+                let width = dims(0)[op.axis..].iter().product();
+                Some(Action::Batch(Box::new(LayerNorm { width, epsilon: self.number(&op.epsilon)? })))
+            }
+            Op::Matmul(_) => match (dims(0), dims(1)) {
+                ([a @ .., m, k], [b @ .., _, n]) if a == b => {
+                    Some(Action::Batch(Box::new(Products { count: a.iter().product(), sizes: [*m, *k, *n] })))
+                }
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     fn lower_affine(&mut self, id: usize) -> Result<(), EvalError> {
         let (node, end) = (self.at(id).clone(), self.end(id));
         let x = self.as_plain(node.parents[0]);
@@ -642,11 +721,12 @@ impl Lowering<'_> {
         }
         let inputs: Vec<usize> = parents.iter().map(|&p| self.as_plain(p)).collect();
         let shapes: Vec<Shape> = parents.iter().map(|&p| self.at(p).shape.clone()).collect();
-        let moved = self.moved(node, &shapes)?;
+        let (moved, rows) = (self.moved(node, &shapes)?, self.rows(node, &shapes)?);
         let to = self.plain_value(id);
-        let action: Action = match moved {
-            Some(moved) => Action::Batch(Box::new(moved)),
-            None => {
+        let action: Action = match (moved, rows) {
+            (Some(moved), _) => Action::Batch(Box::new(moved)),
+            (None, Some(rows)) => rows,
+            (None, None) => {
                 let (op, shape) = (node.op.clone(), node.shape.clone());
                 Action::Batch(Box::new(Specified { op, shapes, shape, context: self.context.clone() }))
             }

@@ -11,6 +11,7 @@ mod images;
 mod lower;
 mod memory;
 mod program;
+mod rows;
 mod step;
 mod weights;
 

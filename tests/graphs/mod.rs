@@ -123,8 +123,17 @@ impl Draft {
     pub fn norm(&mut self, x: usize) -> usize {
         let c = self.dims(x)[1];
         let parents = [x, self.parameter(&[c], 0.5, 1.0), self.parameter(&[c], 0.5, 0.0), self.parameter(&[c], 0.3, 0.0), self.parameter(&[c], 0.3, 1.0)];
-        let epsilon = Exact::from(1);
+        let epsilon = Exact::parse("0.001").unwrap();
         let op = batch_norm::BatchNorm { statistics: batch_norm::Statistics::Given, epsilon };
+        self.op(Op::BatchNorm(op), &parents)
+    }
+
+    /// Batch normalisation by the statistics of the batch.
+    pub fn batch_norm(&mut self, x: usize) -> usize {
+        let c = self.dims(x)[1];
+        let parents = [x, self.parameter(&[c], 0.5, 1.0), self.parameter(&[c], 0.5, 0.0)];
+        let epsilon = Exact::parse("0.001").unwrap();
+        let op = batch_norm::BatchNorm { statistics: batch_norm::Statistics::Batch, epsilon };
         self.op(Op::BatchNorm(op), &parents)
     }
 
@@ -246,5 +255,32 @@ pub fn networks() -> Vec<(&'static str, Draft)> {
     let a = d.op(Op::Softmax(softmax::Softmax { axis: 3 }), &[a]);
     d.op(Op::Slice(slice::Slice { start: vec![0, 1, 0, 2], end: vec![2, 4, 4, 9], step: vec![1, 1, 2, 3] }), &[a]);
     list.push(("normalised, then moved", d));
+
+    let mut d = Draft::new(8);
+    let x = d.input(&[3, 2, 6, 5]);
+    let a = d.conv(x, 7, [3, 3], [1, 1], [1, 1], [1; 4], 1, false);
+    let a = d.batch_norm(a);
+    let a = d.relu(a);
+    let a = d.same(a, 9);
+    let a = d.batch_norm(a);
+    let a = d.op(Op::Tanh(tanh::Tanh {}), &[a]);
+    let a = d.flatten(a);
+    d.linear(a, 3);
+    list.push(("normalised by the batch", d));
+
+    let mut d = Draft::new(9);
+    let (q, k, v) = (d.input(&[2, 3, 5, 4]), d.parameter(&[2, 3, 4, 5], 1.0, 0.0), d.parameter(&[2, 3, 5, 4], 1.0, 0.0));
+    let w = d.parameter(&[4, 4], 0.5, 0.0);
+    let q = d.op(Op::Matmul(matmul::Matmul {}), &[q, w]);
+    let s = d.op(Op::Matmul(matmul::Matmul {}), &[q, k]);
+    let s = d.op(Op::Softmax(softmax::Softmax { axis: 3 }), &[s]);
+    let y = d.op(Op::Matmul(matmul::Matmul {}), &[s, v]);
+    let y = d.op(Op::Permute(permute::Permute { order: vec![0, 2, 1, 3] }), &[y]);
+    let y = d.op(Op::Reshape(reshape::Reshape { shape: Shape::new(vec![10, 12]).unwrap() }), &[y]);
+    let (g, b) = (d.parameter(&[12], 0.5, 1.0), d.parameter(&[12], 0.5, 0.0));
+    let y = d.op(Op::LayerNorm(layer_norm::LayerNorm { axis: 1, epsilon: Exact::parse("0.01").unwrap() }), &[y, g, b]);
+    let y = d.linear(y, 6);
+    d.op(Op::LogSoftmax(log_softmax::LogSoftmax { axis: 1 }), &[y]);
+    list.push(("attention", d));
     list
 }

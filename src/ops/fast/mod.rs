@@ -5,6 +5,7 @@
 
 pub mod convolution;
 pub mod image;
+pub mod norm;
 pub mod pointwise;
 pub mod pool;
 pub mod product;
