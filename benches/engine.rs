@@ -5,13 +5,17 @@
 //! pass as .npy. Inputs are spread evenly over (−1, 1) by a linear congruential generator, or are those of `--input FILE`.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark stops at the first surprise")]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 use tl::compiled::{Compiled, Options};
 use tl::{Model, cases, files};
 use tl_import::ImportOptions;
+use tl_kernel::Limits;
 use tl_kernel::ir::evaluate::Named;
-use tl_kernel::ir::{Shape, Tensor};
+use tl_kernel::ir::{CheckedGraph, Graph, Node, Shape, Tensor};
+use tl_kernel::spec::Op;
+use tl_kernel::spec::batch_norm::Statistics;
 
 /// Values spread evenly over (−1, 1).
 fn data(shape: &Shape, seed: u64) -> Tensor<f32> {
@@ -33,11 +37,32 @@ fn cross_entropy(outputs: &Named<f32>) -> Named<f32> {
             let most = row.iter().copied().fold(f32::MIN, f32::max);
             let exps: Vec<f32> = row.iter().map(|x| (x - most).exp()).collect();
             let total: f32 = exps.iter().sum();
-            slopes.extend(exps.iter().enumerate().map(|(j, e)| (e / total - f32::from(u8::from(j == i % 10))) / rows as f32));
+            slopes.extend(
+                exps.iter().enumerate().map(|(j, e)| (e / total - f32::from(u8::from(j == i % 10))) / rows as f32),
+            );
         }
         Tensor::new(logits.shape().clone(), slopes).unwrap()
     };
     outputs.iter().map(|(name, logits)| (name.clone(), of(logits))).collect()
+}
+
+/// The same graph, where every batch normalisation takes the statistics of its batch.
+fn in_training(graph: &CheckedGraph) -> CheckedGraph {
+    let mut graph = graph.graph().clone();
+    for node in &mut graph.nodes {
+        if let Op::BatchNorm(norm) = &mut node.op {
+            norm.statistics = Statistics::Batch;
+            node.parents.truncate(3);
+        }
+    }
+    let read: BTreeSet<usize> =
+        graph.nodes.iter().flat_map(|node| node.parents.clone()).chain(graph.outputs.values().copied()).collect();
+    let place: Vec<usize> = (0..graph.nodes.len()).map(|id| read.range(..id).count()).collect();
+    let kept = graph.nodes.into_iter().enumerate().filter(|(id, _)| read.contains(id));
+    let moved = |(_, node): (usize, Node)| Node { parents: node.parents.iter().map(|&p| place[p]).collect(), ..node };
+    let outputs = graph.outputs.into_iter().map(|(name, id)| (name, place[id])).collect();
+    let limits = Limits { work: u64::MAX, elements: usize::MAX, ..Limits::default() };
+    Graph { nodes: kept.map(moved).collect(), outputs }.check("", &limits).unwrap()
 }
 
 /// The peak of the memory of this process, in MiB, where the system tells it.
@@ -60,22 +85,33 @@ fn main() {
     let inputs: Named<f32> = match option("--input") {
         Some(file) => {
             let read = cases::read_inputs(&model, &[file[0].clone()], false).unwrap().remove(0);
-            read.iter().map(|(name, words)| (name.clone(), words.try_map(|&w| Ok::<f32, ()>(f32::from_bits(w))).unwrap())).collect()
+            read.iter()
+                .map(|(name, words)| (name.clone(), words.try_map(|&w| Ok::<f32, ()>(f32::from_bits(w))).unwrap()))
+                .collect()
         }
         None => model.inputs().iter().map(|(name, shape)| (name.clone(), data(shape, 7))).collect(),
     };
     let start = Instant::now();
-    let mut compiled = Compiled::new(&model.graph, &model.parameters, Options { threads, gradients: step, deterministic: false }).unwrap();
+    let graph = if step { in_training(&model.graph) } else { model.graph.clone() };
+    let mut compiled =
+        Compiled::new(&graph, &model.parameters, Options { threads, gradients: step, deterministic: false }).unwrap();
     let (planning, (steps, stages)) = (start.elapsed().as_secs_f64() * 1e3, compiled.counts());
     println!("plan {planning:.3} ms, {} bytes, {steps} steps, {stages} stages", compiled.bytes());
     let mut first = true;
     for _ in 0..runs + 2 {
         let start = Instant::now();
-        let outputs = if step { compiled.step(&inputs, cross_entropy, 0.01).unwrap() } else { compiled.forward(&inputs).unwrap() };
+        let outputs = if step {
+            compiled.step(&inputs, cross_entropy, 0.01).unwrap()
+        } else {
+            compiled.forward(&inputs).unwrap()
+        };
         let spent = start.elapsed().as_secs_f64() * 1e3;
         if first {
             if let Some(file) = option("--output") {
-                let words = outputs.into_iter().map(|(name, t)| (name, t.try_map(|x| Ok::<u32, ()>(x.to_bits())).unwrap())).collect();
+                let words = outputs
+                    .into_iter()
+                    .map(|(name, t)| (name, t.try_map(|x| Ok::<u32, ()>(x.to_bits())).unwrap()))
+                    .collect();
                 std::fs::write(&file[0], files::tensors(file[0].as_ref(), &words).unwrap()).unwrap();
             }
         }

@@ -121,7 +121,8 @@ impl PerBatch for Specified {
         Ok(())
     }
     fn backward(&self, _: &mut Weights, back: Back, _: Sink, _: &Threads) -> Result<(), EvalError> {
-        let tensors = back.x.iter().zip(&self.shapes).map(|(x, shape)| tensor(x, shape)).collect::<Result<Vec<_>, _>>()?;
+        let tensors =
+            back.x.iter().zip(&self.shapes).map(|(x, shape)| tensor(x, shape)).collect::<Result<Vec<_>, _>>()?;
         let (y, dy) = (tensor(back.y, &self.shape)?, tensor(back.dy, &self.shape)?);
         let wanted: Vec<bool> = back.dx.iter().map(Option::is_some).collect();
         let slopes = self.op.vjp(&self.context, &tensors.iter().collect::<Vec<_>>(), &y, &dy, &wanted)?;
@@ -174,7 +175,9 @@ impl Moved {
             let operand = starts.partition_point(|&start| start <= place).wrapping_sub(1);
             let at = starts.get(operand).map_or(0, |&start| (place - start) as usize); // a u32 fits
             match runs.last_mut() {
-                Some((of, first, count)) if *of == operand && (operand == usize::MAX || *first + *count == at) => *count += 1,
+                Some((of, first, count)) if *of == operand && (operand == usize::MAX || *first + *count == at) => {
+                    *count += 1
+                }
                 _ => runs.push((operand, at, 1)),
             }
         }

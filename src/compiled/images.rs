@@ -296,7 +296,11 @@ impl PerImage for Arrange {
     fn backward(&self, _: &Weights, back: Back, _: Option<&mut Weights>) {
         let Some(slope) = &mut back.dx[0] else { return };
         let mut turned = vec![0.0; slope.data.len()];
-        if self.store { self.image.load(back.dy, &mut turned) } else { self.image.store(back.dy, &mut turned) }
+        if self.store {
+            self.image.load(back.dy, &mut turned)
+        } else {
+            self.image.store(back.dy, &mut turned)
+        }
         if slope.add { add_scaled(1.0, &turned, slope.data) } else { slope.data.copy_from_slice(&turned) }
     }
     fn keeps(&self) -> Keeps {

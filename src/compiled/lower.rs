@@ -86,7 +86,8 @@ pub(super) fn lower(
     }
     let mut slopes = vec![false; nodes.len()];
     for (id, node) in nodes.iter().enumerate() {
-        slopes[id] = training && (matches!(node.op, Op::Const(_) | Op::Input(_)) || node.parents.iter().any(|&p| slopes[p]));
+        slopes[id] =
+            training && (matches!(node.op, Op::Const(_) | Op::Input(_)) || node.parents.iter().any(|&p| slopes[p]));
         if matches!(node.op, Op::Input(_)) {
             slopes[id] = false;
         }
@@ -213,7 +214,8 @@ impl Lowering<'_> {
     fn matrix(&self, id: usize) -> Option<[usize; 2]> {
         let node = self.at(id);
         let [x, w] = node.parents[..] else { return None };
-        let constant = matches!(node.op, Op::Matmul(_)) && matches!(self.at(w).op, Op::Const(_)) && self.dims(x).len() > 1;
+        let constant =
+            matches!(node.op, Op::Matmul(_)) && matches!(self.at(w).op, Op::Const(_)) && self.dims(x).len() > 1;
         pair(self.dims(w)).filter(|_| constant)
     }
 
@@ -287,7 +289,8 @@ impl Lowering<'_> {
                     end = norm;
                 }
                 end = self.relu_after(end).unwrap_or(end);
-            } else if matches!(&self.at(id).op, Op::BatchNorm(norm) if norm.statistics == Statistics::Batch) && self.normalises(id)
+            } else if matches!(&self.at(id).op, Op::BatchNorm(norm) if norm.statistics == Statistics::Batch)
+                && self.normalises(id)
                 || matches!(self.at(id).op, Op::Linear(_)) && self.is_affine(id)
                 || matches!(self.at(id).op, Op::Add(_)) && is_image
             {
@@ -331,7 +334,10 @@ impl Lowering<'_> {
                 image.widen(before, after);
             }
             if self.training && convolution.turns() {
-                let plain = Convolution { input: Image::new(convolution.input.channels, convolution.input.extent), ..convolution };
+                let plain = Convolution {
+                    input: Image::new(convolution.input.channels, convolution.input.extent),
+                    ..convolution
+                };
                 let (before, after) = plain.turned().halo();
                 let end = self.end(id);
                 if let Some(image) = self.images.get_mut(&end) {
@@ -354,7 +360,13 @@ impl Lowering<'_> {
                 let Value { each, batch, slope, .. } = self.out.values[inputs[k]];
                 let copy = self.add_value(each, batch, slope);
                 let from = vec![inputs[k]];
-                self.out.steps.push(Step { action: Action::Image(Box::new(Copied)), inputs: from, output: copy, weights: None, node });
+                self.out.steps.push(Step {
+                    action: Action::Image(Box::new(Copied)),
+                    inputs: from,
+                    output: copy,
+                    weights: None,
+                    node,
+                });
                 inputs[k] = copy;
             }
         }
@@ -442,10 +454,17 @@ impl Lowering<'_> {
             Op::Const(source) => {
                 let packed = |reader: usize, this: &Self| {
                     let weight = this.at(reader).parents.iter().position(|&p| p == id) != Some(0);
-                    let folded = this.ends.get(&reader).is_some_and(|_| this.folds(reader)) && this.native.contains(&reader);
-                    let batch = matches!(&this.at(reader).op, Op::BatchNorm(norm) if norm.statistics == Statistics::Batch) && this.normalises(reader);
+                    let folded =
+                        this.ends.get(&reader).is_some_and(|_| this.folds(reader)) && this.native.contains(&reader);
+                    let batch = matches!(&this.at(reader).op, Op::BatchNorm(norm) if norm.statistics == Statistics::Batch)
+                        && this.normalises(reader);
                     let matrix = this.matrix(reader).is_some();
-                    weight && (folded || batch || matrix || this.convolution(reader).is_some() || matches!(this.at(reader).op, Op::Linear(_)) && this.is_affine(reader))
+                    weight
+                        && (folded
+                            || batch
+                            || matrix
+                            || this.convolution(reader).is_some()
+                            || matches!(this.at(reader).op, Op::Linear(_)) && this.is_affine(reader))
                 };
                 let output = self.graph.outputs().values().any(|&output| output == id);
                 if output || self.readers[id].iter().any(|&reader| !packed(reader, self)) {
@@ -512,7 +531,11 @@ impl Lowering<'_> {
 
     /// Whether something fused begins at this node.
     fn begins(&self, id: usize) -> bool {
-        !self.at(id).parents.iter().any(|parent| self.ends.get(parent) == self.ends.get(&id) && self.ends.contains_key(parent))
+        !self
+            .at(id)
+            .parents
+            .iter()
+            .any(|parent| self.ends.get(parent) == self.ends.get(&id) && self.ends.contains_key(parent))
     }
 
     /// A value that is known: a parameter, by its name, or what was computed of some.
@@ -532,7 +555,9 @@ impl Lowering<'_> {
         let x = self.as_image(node.parents[0]);
         convolution.input = self.images[&node.parents[0]];
         convolution.output = self.images[&end];
-        let norm = self.only_reader(id).filter(|&norm| self.folds(norm) && self.ends.get(&id) == Some(&self.end(norm)) && end != id);
+        let norm = self
+            .only_reader(id)
+            .filter(|&norm| self.folds(norm) && self.ends.get(&id) == Some(&self.end(norm)) && end != id);
         let relu = matches!(self.at(end).op, Op::Relu(_)) && end != id;
         let cells = convolution.kernel[0] * convolution.kernel[1];
         let depthwise = convolution.is_depthwise();
@@ -578,7 +603,10 @@ impl Lowering<'_> {
             gamma.iter().zip(var).map(|(&g, &v)| f64::from(g) / (f64::from(v) + epsilon).sqrt()).collect();
         let weight = of(conv.parents[1])?;
         let each = weight.len() / gains.len();
-        let scaled = weight.chunks_exact(each).zip(&gains).flat_map(|(row, &g)| row.iter().map(move |&w| (f64::from(w) * g) as f32));
+        let scaled = weight
+            .chunks_exact(each)
+            .zip(&gains)
+            .flat_map(|(row, &g)| row.iter().map(move |&w| (f64::from(w) * g) as f32));
         let old = conv.parents.get(2).map(|&bias| of(bias)).transpose()?;
         let bias = (0..gains.len()).map(|o| {
             let old = old.map_or(0.0, |old| f64::from(old[o]));
@@ -602,7 +630,8 @@ impl Lowering<'_> {
                 let means = node.op.value(&self.context, &[&ones], &to)?;
                 let counts = pool.counts();
                 let whole = |divisor: f64| if op.divisor.is_empty() { divisor.round() } else { divisor };
-                let divisors = means.iter().zip(counts).map(|(&mean, seen)| whole(seen as f64 / f64::from(mean)) as f32);
+                let divisors =
+                    means.iter().zip(counts).map(|(&mean, seen)| whole(seen as f64 / f64::from(mean)) as f32);
                 Kind::Mean(Some(divisors.collect()))
             }
             _ => Kind::Mean(None),
@@ -676,13 +705,15 @@ impl Lowering<'_> {
     /// Whether a reshape of an image to rows may keep the order of the image.
     fn keeps_order(&self, id: usize, parent: usize) -> Option<Image> {
         let image = *self.images.get(&parent)?;
-        let rows = matches!(self.dims(id), &[batch, features] if batch == self.batch(parent) && features == image.elements());
+        let rows =
+            matches!(self.dims(id), &[batch, features] if batch == self.batch(parent) && features == image.elements());
         let readers = !self.readers[id].is_empty()
-            && self.readers[id].iter().all(|&r| {
-                matches!(self.at(r).op, Op::Linear(_)) && self.is_affine(r) && self.at(r).parents[0] == id
-            });
+            && self.readers[id]
+                .iter()
+                .all(|&r| matches!(self.at(r).op, Op::Linear(_)) && self.is_affine(r) && self.at(r).parents[0] == id);
         let output = self.graph.outputs().values().any(|&output| output == id);
-        (rows && readers && !output && image.size() == image.elements() && self.native.contains(&parent)).then_some(image)
+        (rows && readers && !output && image.size() == image.elements() && self.native.contains(&parent))
+            .then_some(image)
     }
 
     fn lower_other(&mut self, id: usize, node: &Node) -> Result<(), EvalError> {
@@ -739,7 +770,13 @@ impl Lowering<'_> {
     fn moved(&self, node: &Node, shapes: &[Shape]) -> Result<Option<Moved>, EvalError> {
         match &node.op {
             Op::Pad(pad) if pad.value.iter().any(|value| !value.is_zero()) => return Ok(None),
-            Op::Transpose(_) | Op::Permute(_) | Op::Concat(_) | Op::Slice(_) | Op::Pad(_) | Op::Gather(_) | Op::Broadcast(_) => {}
+            Op::Transpose(_)
+            | Op::Permute(_)
+            | Op::Concat(_)
+            | Op::Slice(_)
+            | Op::Pad(_)
+            | Op::Gather(_)
+            | Op::Broadcast(_) => {}
             _ => return Ok(None),
         }
         let (mut next, mut tensors, mut starts) = (1u32, Vec::new(), Vec::new());

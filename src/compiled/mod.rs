@@ -80,8 +80,13 @@ impl Compiled {
         for (id, node) in graph.nodes().iter().enumerate() {
             let Op::Const(source) = &node.op else { continue };
             let words = parameters.get(&source.name).filter(|words| *words.shape() == node.shape);
-            let values: Vec<f32> =
-                words.ok_or(MISSING).map_err(|error| located(graph, (id, error)))?.data().iter().map(|&word| f32::from_bits(word)).collect();
+            let values: Vec<f32> = words
+                .ok_or(MISSING)
+                .map_err(|error| located(graph, (id, error)))?
+                .data()
+                .iter()
+                .map(|&word| f32::from_bits(word))
+                .collect();
             named.extend(Tensor::new(node.shape.clone(), values.clone()).map(|tensor| (source.name.clone(), tensor)));
             by_node.insert(id, values);
         }
@@ -89,13 +94,27 @@ impl Compiled {
         let plan = if options.deterministic {
             None
         } else {
-            let lowered = lower::lower(graph, &by_node, options.gradients, context.clone()).map_err(|failed| located(graph, failed))?;
+            let lowered = lower::lower(graph, &by_node, options.gradients, context.clone())
+                .map_err(|failed| located(graph, failed))?;
             let outputs = lowered.outputs.iter().map(|&(_, value)| value).collect();
-            let program =
-                Program::new(lowered.values, lowered.steps, lowered.constants, lowered.weights, outputs, options.gradients);
+            let program = Program::new(
+                lowered.values,
+                lowered.steps,
+                lowered.constants,
+                lowered.weights,
+                outputs,
+                options.gradients,
+            );
             Some(Plan { program, sources: lowered.sources, inputs: lowered.inputs, outputs: lowered.outputs })
         };
-        Ok(Compiled { graph: graph.clone(), threads: Threads::new(options.threads), context, parameters: named, moved: false, plan })
+        Ok(Compiled {
+            graph: graph.clone(),
+            threads: Threads::new(options.threads),
+            context,
+            parameters: named,
+            moved: false,
+            plan,
+        })
     }
 
     /// The order of the sums, where the graph was compiled to keep it.
@@ -116,7 +135,11 @@ impl Compiled {
     /// The inputs in the order of the plan.
     fn gather<'a>(&self, plan: &Plan, inputs: &'a Named<f32>) -> Result<Vec<&'a [f32]>, Located> {
         let find = |(name, _): &(String, usize)| {
-            let node = self.graph.nodes().iter().position(|node| matches!(&node.op, Op::Input(source) if source.name == *name));
+            let node = self
+                .graph
+                .nodes()
+                .iter()
+                .position(|node| matches!(&node.op, Op::Input(source) if source.name == *name));
             let shape = node.and_then(|node| self.graph.nodes().get(node)).map(|node| &node.shape);
             let tensor = inputs.get(name).filter(|tensor| Some(tensor.shape()) == shape);
             tensor.map(Tensor::data).ok_or_else(|| located(&self.graph, (node.unwrap_or(0), MISSING)))
@@ -141,7 +164,9 @@ impl Compiled {
     }
 
     fn outputs(&self, plan: &Plan, inputs: &[&[f32]]) -> Named<f32> {
-        let shape = |name: &String| self.graph.outputs().get(name).and_then(|&id| self.graph.nodes().get(id)).map(|node| node.shape.clone());
+        let shape = |name: &String| {
+            self.graph.outputs().get(name).and_then(|&id| self.graph.nodes().get(id)).map(|node| node.shape.clone())
+        };
         let output = |(name, value): &(String, usize)| {
             Some((name.clone(), Tensor::new(shape(name)?, plan.program.value(*value, inputs).to_vec())?))
         };
@@ -234,8 +259,11 @@ impl Compiled {
         let cotangents = cotangents(&outputs);
         let mut plan = self.plan.take().ok_or_else(|| located(&self.graph, (0, NO_GRADIENTS)))?;
         let run = self.gather(&plan, inputs).and_then(|inputs| {
-            let fits = |name: &String| cotangents.get(name).filter(|c| outputs.get(name).is_some_and(|o| o.shape() == c.shape()));
-            let given: Vec<Option<&[f32]>> = plan.outputs.iter().map(|(name, _)| fits(name).map(Tensor::data)).collect();
+            let fits = |name: &String| {
+                cotangents.get(name).filter(|c| outputs.get(name).is_some_and(|o| o.shape() == c.shape()))
+            };
+            let given: Vec<Option<&[f32]>> =
+                plan.outputs.iter().map(|(name, _)| fits(name).map(Tensor::data)).collect();
             let (threads, program) = (&self.threads, &mut plan.program);
             let done = threads.within(|| program.backward(&inputs, &given, rate, gradients, threads));
             done.map_err(|failed| located(&self.graph, failed))

@@ -164,7 +164,9 @@ impl Program {
         for (s, ids) in local.into_iter().enumerate() {
             let steps = self.stages[s].steps.clone();
             let claims = ids.into_iter().map(|id| {
-                let uses = steps.clone().filter(|&step| self.steps[step].output == id || self.steps[step].inputs.contains(&id));
+                let uses = steps
+                    .clone()
+                    .filter(|&step| self.steps[step].output == id || self.steps[step].inputs.contains(&id));
                 let uses: Vec<usize> = uses.collect();
                 Claim { id, size: self.values[id].each, from: uses[0], to: uses[uses.len() - 1] }
             });
@@ -223,7 +225,10 @@ impl Program {
         for (s, ids) in local.into_iter().enumerate() {
             let steps = self.stages[s].steps.clone();
             let claims = ids.into_iter().map(|id| {
-                let uses = steps.clone().rev().filter(|&step| self.steps[step].output == id || self.steps[step].inputs.contains(&id));
+                let uses = steps
+                    .clone()
+                    .rev()
+                    .filter(|&step| self.steps[step].output == id || self.steps[step].inputs.contains(&id));
                 let uses: Vec<usize> = uses.map(|step| steps.end - step).collect();
                 Claim { id, size: self.values[id].each, from: uses[0], to: uses[uses.len() - 1] }
             });
@@ -272,7 +277,11 @@ impl Program {
     /// Runs forward.
     pub(super) fn forward(&mut self, inputs: &[&[f32]], threads: &Threads) -> Result<(), Failed> {
         for s in 0..self.stages.len() {
-            if self.stages[s].images { self.images_forward(s, inputs, threads) } else { self.batch_forward(s, inputs, threads)? }
+            if self.stages[s].images {
+                self.images_forward(s, inputs, threads)
+            } else {
+                self.batch_forward(s, inputs, threads)?
+            }
         }
         Ok(())
     }
@@ -378,8 +387,10 @@ impl Program {
         let mut dy = std::mem::take(&mut self.slots[1][dy_slot]);
         let dx_slots: Vec<Option<(usize, usize)>> =
             self.steps[index].inputs.iter().map(|&id| slot_of(&self.homes[1], id)).collect();
-        let mut dx: Vec<Vec<f32>> =
-            dx_slots.iter().map(|slot| slot.map(|(_, slot)| std::mem::take(&mut self.slots[1][slot])).unwrap_or_default()).collect();
+        let mut dx: Vec<Vec<f32>> = dx_slots
+            .iter()
+            .map(|slot| slot.map(|(_, slot)| std::mem::take(&mut self.slots[1][slot])).unwrap_or_default())
+            .collect();
         let step = &self.steps[index];
         let Action::Batch(action) = &step.action else { return Ok(()) };
         let size = |id: usize| self.values[id].each * self.values[id].batch;
@@ -409,7 +420,14 @@ impl Program {
         done
     }
 
-    fn images_backward(&mut self, s: usize, inputs: &[&[f32]], rate: Option<f32>, gradients: &mut [Weights], threads: &Threads) {
+    fn images_backward(
+        &mut self,
+        s: usize,
+        inputs: &[&[f32]],
+        rate: Option<f32>,
+        gradients: &mut [Weights],
+        threads: &Threads,
+    ) {
         let stage = &self.stages[s];
         let steps = &self.steps[stage.steps.clone()];
         let batch = self.values[steps[0].output].batch;
@@ -419,7 +437,8 @@ impl Program {
         made.sort_unstable();
         made.dedup();
         let mut taken: Vec<Vec<f32>> = made.iter().map(|&(_, slot)| std::mem::take(&mut self.slots[1][slot])).collect();
-        let used: Vec<usize> = steps.iter().filter(|step| self.goes_back(step)).filter_map(|step| step.weights).collect();
+        let used: Vec<usize> =
+            steps.iter().filter(|step| self.goes_back(step)).filter_map(|step| step.weights).collect();
         let size: usize = used.iter().map(|&w| self.weights[w].size()).sum();
         let groups = GROUPS.min(SUMS / size.max(1)).clamp(1, batch);
         let mut sums = std::mem::take(&mut self.sums[s]);
@@ -446,7 +465,9 @@ impl Program {
                     let each = |id: usize| program.values[id].each;
                     let slopes = dx.iter_mut().zip(&step.inputs).zip(&program.adds[index]);
                     let mut slopes: Vec<Option<Slope>> = slopes
-                        .map(|((taken, &id), &add)| taken.as_mut().map(|taken| Slope { data: taken.slice(each(id)), add }))
+                        .map(|((taken, &id), &add)| {
+                            taken.as_mut().map(|taken| Slope { data: taken.slice(each(id)), add })
+                        })
                         .collect();
                     let weights = step.weights.map_or(&none, |w| &program.weights[w]);
                     let sum = step.weights.and_then(|w| used.iter().position(|&u| u == w)).map(|at| &mut sums[at]);
@@ -491,7 +512,9 @@ fn stages(values: &[Value], steps: &[Step]) -> Vec<Stage> {
         let images = matches!(step.action, Action::Image(_));
         let batch = values[step.output].batch;
         match stages.last_mut() {
-            Some(stage) if images && stage.images && values[steps[stage.steps.start].output].batch == batch => stage.steps.end = index + 1,
+            Some(stage) if images && stage.images && values[steps[stage.steps.start].output].batch == batch => {
+                stage.steps.end = index + 1
+            }
             _ => stages.push(Stage { steps: index..index + 1, images, buffers: [Vec::new(), Vec::new()] }),
         }
     }

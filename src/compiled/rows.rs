@@ -79,7 +79,11 @@ impl PerBatch for Products {
             panels.copy(b, n);
             product(threads, Left { data: a, row: k, step: 1 }, m, &panels, c, n, Start::Zero, Finish::Store);
         };
-        if self.count < threads.count() { parts.for_each(|part| of(part, threads)) } else { threads.each(parts, |part| of(part, &alone)) }
+        if self.count < threads.count() {
+            parts.for_each(|part| of(part, threads))
+        } else {
+            threads.each(parts, |part| of(part, &alone))
+        }
         Ok(())
     }
 
@@ -163,7 +167,10 @@ impl PerBatch for BatchNorm {
             let rest = |c: usize| -gain(c) * plain[c] / count - tilt(c) * f64::from(mean[c]);
             let c: Vec<f32> = (0..channels).map(|c| rest(c) as f32).collect();
             let add = slope.add;
-            let images = x[0].chunks_exact(from.size()).zip(dy.chunks_exact(to.size())).zip(slope.data.chunks_exact_mut(from.size()));
+            let images = x[0]
+                .chunks_exact(from.size())
+                .zip(dy.chunks_exact(to.size()))
+                .zip(slope.data.chunks_exact_mut(from.size()));
             threads.each(images, |((x, dy), dx)| norm::affine_back(from, x, to, dy, dx, [&a, &b, &c], add));
         }
         let (weights, factor) = match sink {

@@ -87,7 +87,9 @@ impl Packing {
             Packing::Depthwise(cells) => {
                 let channels = parameter.len() / cells;
                 let taps = weights.vectors[0].chunks_exact_mut(channels).enumerate();
-                taps.for_each(|(cell, to)| to.iter_mut().enumerate().for_each(|(c, to)| *to = parameter[c * cells + cell]));
+                taps.for_each(|(cell, to)| {
+                    to.iter_mut().enumerate().for_each(|(c, to)| *to = parameter[c * cells + cell])
+                });
             }
             Packing::Vector(index) => weights.vectors[index].copy_from_slice(parameter),
         }

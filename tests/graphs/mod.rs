@@ -18,12 +18,6 @@ impl Random {
         (self.0 >> 40) as f32 / 8_388_608.0 - 1.0
     }
 
-    /// A number in [0, end).
-    pub fn below(&mut self, end: usize) -> usize {
-        self.unit();
-        (self.0 >> 33) as usize % end
-    }
-
     /// Numbers in (−scale, scale).
     pub fn tensor(&mut self, dimensions: &[usize], scale: f32) -> Tensor<f32> {
         let shape = Shape::new(dimensions.to_vec()).unwrap();
@@ -96,7 +90,17 @@ impl Draft {
 
     /// A convolution over two axes.
     #[allow(clippy::too_many_arguments, reason = "as many as a convolution has attributes")]
-    pub fn conv(&mut self, x: usize, out: usize, kernel: [usize; 2], stride: [usize; 2], dilation: [usize; 2], pads: [usize; 4], groups: usize, bias: bool) -> usize {
+    pub fn conv(
+        &mut self,
+        x: usize,
+        out: usize,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        dilation: [usize; 2],
+        pads: [usize; 4],
+        groups: usize,
+        bias: bool,
+    ) -> usize {
         let fan = self.dims(x)[1] / groups;
         let scale = (3.0 / (fan * kernel[0] * kernel[1]) as f32).sqrt();
         let w = self.parameter(&[out, fan, kernel[0], kernel[1]], scale, 0.0);
@@ -122,7 +126,13 @@ impl Draft {
     /// Batch normalisation with given statistics.
     pub fn norm(&mut self, x: usize) -> usize {
         let c = self.dims(x)[1];
-        let parents = [x, self.parameter(&[c], 0.5, 1.0), self.parameter(&[c], 0.5, 0.0), self.parameter(&[c], 0.3, 0.0), self.parameter(&[c], 0.3, 1.0)];
+        let parents = [
+            x,
+            self.parameter(&[c], 0.5, 1.0),
+            self.parameter(&[c], 0.5, 0.0),
+            self.parameter(&[c], 0.3, 0.0),
+            self.parameter(&[c], 0.3, 1.0),
+        ];
         let epsilon = Exact::parse("0.001").unwrap();
         let op = batch_norm::BatchNorm { statistics: batch_norm::Statistics::Given, epsilon };
         self.op(Op::BatchNorm(op), &parents)
@@ -261,7 +271,7 @@ pub fn networks() -> Vec<(&'static str, Draft)> {
     let a = d.conv(x, 7, [3, 3], [1, 1], [1, 1], [1; 4], 1, false);
     let a = d.batch_norm(a);
     let a = d.relu(a);
-    let a = d.same(a, 9);
+    let a = d.conv(a, 9, [3, 3], [1, 1], [1, 1], [1; 4], 1, false);
     let a = d.batch_norm(a);
     let a = d.op(Op::Tanh(tanh::Tanh {}), &[a]);
     let a = d.flatten(a);
@@ -269,7 +279,8 @@ pub fn networks() -> Vec<(&'static str, Draft)> {
     list.push(("normalised by the batch", d));
 
     let mut d = Draft::new(9);
-    let (q, k, v) = (d.input(&[2, 3, 5, 4]), d.parameter(&[2, 3, 4, 5], 1.0, 0.0), d.parameter(&[2, 3, 5, 4], 1.0, 0.0));
+    let (q, k, v) =
+        (d.input(&[2, 3, 5, 4]), d.parameter(&[2, 3, 4, 5], 1.0, 0.0), d.parameter(&[2, 3, 5, 4], 1.0, 0.0));
     let w = d.parameter(&[4, 4], 0.5, 0.0);
     let q = d.op(Op::Matmul(matmul::Matmul {}), &[q, w]);
     let s = d.op(Op::Matmul(matmul::Matmul {}), &[q, k]);

@@ -53,7 +53,8 @@ impl Convolution {
     /// The halo that the input needs: what the padding takes, and what windows reach beyond the last pixel.
     pub fn halo(&self) -> ([usize; 2], [usize; 2]) {
         let after = std::array::from_fn(|axis| {
-            let reach = (self.output.extent[axis] - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis] + 1;
+            let reach =
+                (self.output.extent[axis] - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis] + 1;
             reach.saturating_sub(self.pad[axis] + self.input.extent[axis])
         });
         (self.pad, after)
@@ -88,7 +89,8 @@ impl Convolution {
     /// The weight [O, C/groups, kernel..] of the graph, for the forward direction: panels of [cells · C/groups, O/groups] for every group.
     pub fn pack(&self, weight: &[f32]) -> Vec<Panels> {
         let (fan, out, cells) = (self.fan(), self.out(), self.cells());
-        let group = |g: usize| Panels::new(cells * fan, out, |k, o| weight[((g * out + o) * fan + k % fan) * cells + k / fan]);
+        let group =
+            |g: usize| Panels::new(cells * fan, out, |k, o| weight[((g * out + o) * fan + k % fan) * cells + k / fan]);
         (0..self.groups).map(group).collect()
     }
 
@@ -200,7 +202,8 @@ impl Convolution {
                             b_row: panel,
                             segments: &segments,
                         };
-                        let place = Place { c: dx, at: line + from * across + column, row: across, rows: to - from, columns };
+                        let place =
+                            Place { c: dx, at: line + from * across + column, row: across, rows: to - from, columns };
                         tile(&operands, place, Start::Value, Finish::Store);
                     }
                 }

@@ -94,7 +94,15 @@ pub fn affine(from: &Image, x: &[f32], to: &Image, y: &mut [f32], gain: &[f32], 
 }
 
 /// Adds Σ dy and Σ dy·(x − mean)·root over one image, by channel.
-pub fn affine_sums(from: &Image, x: &[f32], to: &Image, dy: &[f32], mean: &[f32], root: &[f32], sums: &mut [Vec<f32>; 2]) {
+pub fn affine_sums(
+    from: &Image,
+    x: &[f32],
+    to: &Image,
+    dy: &[f32],
+    mean: &[f32],
+    root: &[f32],
+    sums: &mut [Vec<f32>; 2],
+) {
     let channels = from.channels;
     let [plain, product] = sums;
     vectorized(
@@ -103,7 +111,9 @@ pub fn affine_sums(from: &Image, x: &[f32], to: &Image, dy: &[f32], mean: &[f32]
             for (a, b) in from.rows().zip(to.rows()) {
                 for (x, dy) in x[a].chunks_exact(channels).zip(dy[b].chunks_exact(channels)) {
                     let statistics = mean.iter().zip(root);
-                    for ((((x, dy), (mean, root)), plain), product) in x.iter().zip(dy).zip(statistics).zip(&mut *plain).zip(&mut *product) {
+                    for ((((x, dy), (mean, root)), plain), product) in
+                        x.iter().zip(dy).zip(statistics).zip(&mut *plain).zip(&mut *product)
+                    {
                         *plain += dy;
                         *product += dy * ((x - mean) * root);
                     }

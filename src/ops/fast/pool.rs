@@ -35,7 +35,8 @@ impl Pool {
 
     /// Where the cells that the window of an output pixel sees begin in the input, row-major.
     fn cells(&self, y: usize, x: usize) -> impl Iterator<Item = usize> {
-        let place = move |axis: usize, o: usize, k: usize| o * self.stride[axis] + k * self.dilation[axis] - self.pad[axis];
+        let place =
+            move |axis: usize, o: usize, k: usize| o * self.stride[axis] + k * self.dilation[axis] - self.pad[axis];
         let (rows, columns) = (self.within(0, y), self.within(1, x));
         rows.flat_map(move |ky| columns.clone().map(move |kx| self.input.pixel(place(0, y, ky), place(1, x, kx))))
     }

@@ -94,7 +94,9 @@ pub fn place(rows: usize, columns: usize, row: usize, column: usize) -> usize {
 }
 
 fn spans(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-    (0..columns).step_by(WIDTH).map(move |first| (first, WIDTH.min((columns - first).next_multiple_of(LANES)), first * rows))
+    (0..columns)
+        .step_by(WIDTH)
+        .map(move |first| (first, WIDTH.min((columns - first).next_multiple_of(LANES)), first * rows))
 }
 
 /// A left operand: element (i, k) at `i·row + k·step`.
@@ -109,7 +111,16 @@ pub struct Left<'a> {
 }
 
 /// `C ∘= A · B`, C of `rows` rows, row-major, its rows `stride` apart; `start` and `finish` say what is done with each element.
-pub fn product(threads: &Threads, a: Left, rows: usize, b: &Panels, c: &mut [f32], stride: usize, start: Start, finish: Finish) {
+pub fn product(
+    threads: &Threads,
+    a: Left,
+    rows: usize,
+    b: &Panels,
+    c: &mut [f32],
+    stride: usize,
+    start: Start,
+    finish: Finish,
+) {
     if rows == 1 && matches!(finish, Finish::Store | Finish::Relu) {
         // One row is cut by columns.
         let panels = b.spans().zip(c[..b.columns].chunks_mut(WIDTH));
@@ -119,7 +130,16 @@ pub fn product(threads: &Threads, a: Left, rows: usize, b: &Panels, c: &mut [f32
                 start => start,
             };
             let segments = Segments::new(vec![(0, 0)], b.rows);
-            let operands = Operands { a: a.data, a_at: 0, row: a.row, step: a.step, b: &b.data, b_at: at, b_row: width, segments: &segments };
+            let operands = Operands {
+                a: a.data,
+                a_at: 0,
+                row: a.row,
+                step: a.step,
+                b: &b.data,
+                b_at: at,
+                b_row: width,
+                segments: &segments,
+            };
             let columns = c.len();
             tile(&operands, Place { c, at: 0, row: columns, rows: 1, columns }, start, finish);
         };
@@ -169,7 +189,12 @@ fn block(a: Left, rows: usize, b: &Panels, c: &mut [f32], stride: usize, start: 
                     b_row: width,
                     segments: &segments,
                 };
-                tile(&operands, Place { c, at: top * stride + first, row: stride, rows: bottom - top, columns }, start, finish);
+                tile(
+                    &operands,
+                    Place { c, at: top * stride + first, row: stride, rows: bottom - top, columns },
+                    start,
+                    finish,
+                );
             }
         }
     }
@@ -203,9 +228,18 @@ pub fn product_in_panels(threads: &Threads, a: &[f32], stride: usize, b: &Panels
         (0..terms).for_each(|term| beside.extend_from_slice(&a[term * stride + top..][..rows]));
         for ((first, width, at), c) in b.spans().zip(&mut panels) {
             for (from, to) in cuts(rows, most_rows(WIDTH)) {
-                let operands =
-                    Operands { a: &beside, a_at: from, row: 1, step: rows, b: &b.data, b_at: at, b_row: width, segments: &segments };
-                let place = Place { c, at: from * width, row: width, rows: to - from, columns: WIDTH.min(columns - first) };
+                let operands = Operands {
+                    a: &beside,
+                    a_at: from,
+                    row: 1,
+                    step: rows,
+                    b: &b.data,
+                    b_at: at,
+                    b_row: width,
+                    segments: &segments,
+                };
+                let place =
+                    Place { c, at: from * width, row: width, rows: to - from, columns: WIDTH.min(columns - first) };
                 tile(&operands, place, Start::Zero, finish);
             }
         }
@@ -250,7 +284,12 @@ pub fn product_of_panels(threads: &Threads, a: &Panels, b: &Panels, c: &mut [f32
                     };
                     let columns = WIDTH.min(b.columns - first);
                     let start = if number == 0 { Start::Zero } else { Start::Value };
-                    tile(&operands, Place { c, at: from * stride + first, row: stride, rows: to - from, columns }, start, Finish::Store);
+                    tile(
+                        &operands,
+                        Place { c, at: from * stride + first, row: stride, rows: to - from, columns },
+                        start,
+                        Finish::Store,
+                    );
                 }
             }
         }

@@ -6,7 +6,10 @@
 //! Invariant: every element is one chain of fused multiply-adds over the terms in order, whatever the number of rows or columns beside it; so how a product
 //! is cut into tiles changes no bit of it.
 //! Cost: one fused multiply-add of sixteen lanes for every 16 products; A is read by broadcast, B by whole vectors.
-#![allow(unsafe_code, reason = "the hot loop of every product: vector registers, and addresses that were checked once for a tile")]
+#![allow(
+    unsafe_code,
+    reason = "the hot loop of every product: vector registers, and addresses that were checked once for a tile"
+)]
 
 /// Columns of one vector.
 pub const LANES: usize = 16;
@@ -327,7 +330,7 @@ mod x86 {
         }
     }
     set! { AVX512, __m512, #[target_feature(enable = "avx512f")]
-        one: [1 2 3 4 5 6 7 8 9 10 11 12 13 14], two: [1 2 3 4 5 6 7 8 9 10 11 12 13 14] }
+    one: [1 2 3 4 5 6 7 8 9 10 11 12 13 14], two: [1 2 3 4 5 6 7 8 9 10 11 12 13 14] }
 
     /// Two registers of eight lanes.
     #[derive(Clone, Copy)]
