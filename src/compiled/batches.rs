@@ -165,6 +165,8 @@ impl PerBatch for Copy {
 pub(super) struct Moved {
     /// Runs of neighbours: operand, first element there, how many; an operand that does not exist is padding.
     runs: Vec<(usize, usize, usize)>,
+    /// Where each element comes from, where the runs of a single operand are short.
+    places: Vec<u32>,
 }
 
 impl Moved {
@@ -181,12 +183,18 @@ impl Moved {
                 _ => runs.push((operand, at, 1)),
             }
         }
-        Moved { runs }
+        let short = starts.len() == 1 && places.len() < 8 * runs.len() && places.iter().all(|&place| place > 0);
+        let places = if short { places.iter().map(|place| place - 1).collect() } else { Vec::new() };
+        Moved { runs, places }
     }
 }
 
 impl PerBatch for Moved {
     fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) -> Result<(), EvalError> {
+        if !self.places.is_empty() {
+            y.iter_mut().zip(&self.places).for_each(|(y, &place)| *y = x[0][place as usize]);
+            return Ok(());
+        }
         let mut rest = y;
         for &(operand, at, count) in &self.runs {
             let (to, after) = rest.split_at_mut(count);

@@ -9,7 +9,7 @@ use super::batches::{Affine, Copy, Moved, Specified};
 use super::images::{Arrange, Combine, Convolve, Copied, Depthwise, Kind, Pointwise, Pooling};
 use super::memory::Home;
 use super::program::{Action, Step, Value};
-use super::rows::{BatchNorm, GivenNorm, LayerNorm, Products, Softmax};
+use super::rows::{Apply, GivenNorm, Join, LayerNorm, Measure, Products, Softmax};
 use super::weights::{Packing, Weights};
 use crate::hardware::Hardware32;
 use crate::ops::fast::convolution::Convolution;
@@ -69,6 +69,8 @@ struct Lowering<'a> {
     image: BTreeMap<usize, usize>,
     /// Values whose features are in the order of an image, channels innermost.
     permuted: BTreeMap<usize, Image>,
+    /// Nodes that something fused has taken in.
+    taken: BTreeSet<usize>,
     out: Lowered,
 }
 
@@ -105,6 +107,7 @@ pub(super) fn lower(
         plain: BTreeMap::new(),
         image: BTreeMap::new(),
         permuted: BTreeMap::new(),
+        taken: BTreeSet::new(),
         out: Lowered::default(),
     };
     lowering.layouts();
@@ -115,6 +118,13 @@ pub(super) fn lower(
     for (name, &id) in graph.outputs() {
         let value = lowering.as_plain(id);
         lowering.out.outputs.push((name.clone(), value));
+    }
+    let read: BTreeSet<usize> = lowering.out.steps.iter().flat_map(|step| step.inputs.iter().copied()).collect();
+    for (value, Value { source, .. }) in lowering.out.values.iter().enumerate() {
+        let output = lowering.out.outputs.iter().any(|&(_, output)| output == value);
+        if let (Home::Constant(index), false) = (source, output || read.contains(&value)) {
+            lowering.out.constants[*index] = Vec::new(); // what was computed of it is known
+        }
     }
     Ok(lowering.out)
 }
@@ -219,6 +229,24 @@ impl Lowering<'_> {
         pair(self.dims(w)).filter(|_| constant)
     }
 
+    /// The vector that an addition after a product adds to every row: the addition, the broadcast in between, and the constant.
+    fn bias_after(&self, id: usize) -> Option<(usize, usize, usize)> {
+        let [_, columns] = self.matrix(id)?;
+        let add = self.only_reader(id).filter(|&reader| matches!(self.at(reader).op, Op::Add(_)))?;
+        let other = *self.at(add).parents.iter().find(|&&p| p != id)?;
+        let from = *self.at(other).parents.first().filter(|_| matches!(self.at(other).op, Op::Broadcast(_)))?;
+        let row = self.dims(from).last() == Some(&columns) && self.at(from).shape.elements() == columns;
+        let fits = row && matches!(self.at(from).op, Op::Const(_)) && self.only_reader(other) == Some(add);
+        fits.then_some((add, other, from))
+    }
+
+    /// The one value of a constant that has no other.
+    fn uniform(&self, id: usize) -> Option<f32> {
+        let Home::Constant(index) = self.out.values[*self.plain.get(&id)?].source else { return None };
+        let (&first, rest) = self.out.constants[index].split_first().filter(|_| !self.training)?;
+        rest.iter().all(|value| value.to_bits() == first.to_bits()).then_some(first)
+    }
+
     fn function(&self, id: usize) -> Result<Option<Function>, EvalError> {
         Ok(Some(match &self.at(id).op {
             Op::Relu(_) => Function::Relu,
@@ -289,6 +317,9 @@ impl Lowering<'_> {
                     end = norm;
                 }
                 end = self.relu_after(end).unwrap_or(end);
+            } else if let Some((add, broadcast, _)) = self.bias_after(id) {
+                end = add;
+                self.taken.insert(broadcast);
             } else if matches!(&self.at(id).op, Op::BatchNorm(norm) if norm.statistics == Statistics::Batch)
                 && self.normalises(id)
                 || matches!(self.at(id).op, Op::Linear(_)) && self.is_affine(id)
@@ -440,6 +471,9 @@ impl Lowering<'_> {
         if self.plain.contains_key(&id) || self.image.contains_key(&id) {
             return Ok(()); // the end of something fused
         }
+        if self.taken.contains(&id) {
+            return Ok(());
+        }
         if self.ends.get(&id).is_some_and(|&end| end != id) && !self.begins(id) {
             return Ok(()); // the middle of something fused
         }
@@ -453,6 +487,9 @@ impl Lowering<'_> {
             }
             Op::Const(source) => {
                 let packed = |reader: usize, this: &Self| {
+                    if this.taken.contains(&reader) {
+                        return true;
+                    }
                     let weight = this.at(reader).parents.iter().position(|&p| p == id) != Some(0);
                     let folded =
                         this.ends.get(&reader).is_some_and(|_| this.folds(reader)) && this.native.contains(&reader);
@@ -487,10 +524,16 @@ impl Lowering<'_> {
         if let Some([fan, out]) = self.matrix(id) {
             let x = self.as_plain(node.parents[0]);
             let rows = self.at(node.parents[0]).shape.elements() / fan;
-            let w = self.add_weights(Weights { panels: vec![Panels::zeros(fan, out)], vectors: Vec::new() });
+            let bias = self.bias_after(id).map(|(_, _, bias)| bias);
+            let vectors = bias.map(|_| vec![0.0; out]).into_iter().collect();
+            let w = self.add_weights(Weights { panels: vec![Panels::zeros(fan, out)], vectors });
             self.pack(node.parents[1], w, Packing::Matrix);
-            let to = self.plain_value(id);
-            self.add_step(Action::Batch(Box::new(Affine::new(rows, false))), vec![x], to, Some(w), id);
+            if let Some(bias) = bias {
+                self.pack(bias, w, Packing::Vector(0));
+            }
+            let end = self.end(id);
+            let to = self.plain_value(end);
+            self.add_step(Action::Batch(Box::new(Affine::new(rows, false))), vec![x], to, Some(w), end);
             return Ok(());
         }
         if self.normalises(id) {
@@ -513,6 +556,17 @@ impl Lowering<'_> {
         if let Some(function) = self.binary(id) {
             let [a, b] = [node.parents[0], node.parents[1]];
             let end = self.end(id);
+            let one = match (function, self.uniform(a), self.uniform(b)) {
+                (Binary::Mul, None, Some(factor)) | (Binary::Mul, Some(factor), None) => Some(Function::Scale { factor }),
+                (Binary::Add, None, Some(by)) | (Binary::Add, Some(by), None) => Some(Function::Shift { by }),
+                _ => None,
+            };
+            if let (Some(function), false, true) = (one, self.native.contains(&id), end == id) {
+                let from = if self.uniform(b).is_some() { a } else { b };
+                let (from, to) = (self.as_plain(from), self.plain_value(id));
+                self.add_step(Action::Image(Box::new(Pointwise { function, images: None })), vec![from], to, None, id);
+                return Ok(());
+            }
             let action = |images| Action::Image(Box::new(Combine { function, relu: end != id, images }));
             if self.native.contains(&id) && self.images.contains_key(&a) && self.images.contains_key(&b) {
                 let (x, y) = (self.as_image(a), self.as_image(b));
@@ -658,9 +712,14 @@ impl Lowering<'_> {
         for (index, &parent) in node.parents[1..].iter().enumerate() {
             self.pack(parent, w, Packing::Vector(index));
         }
+        let (batch, slope) = (self.batch(id), self.slopes[id]);
+        let measured = self.add_value(2 * input.channels, batch, slope);
+        self.add_step(Action::Image(Box::new(Measure(input))), inputs.clone(), measured, None, id);
+        let joined = self.add_value(2 * input.channels, batch, slope);
+        self.add_step(Action::Batch(Box::new(Join { image: input, epsilon })), vec![measured], joined, None, id);
         let to = self.image_value(end);
-        let norm = BatchNorm { input, output, epsilon, relu: end != id, statistics: Default::default() };
-        self.add_step(Action::Batch(Box::new(norm)), inputs, to, Some(w), end);
+        inputs.push(joined);
+        self.add_step(Action::Image(Box::new(Apply { input, output, relu: end != id })), inputs, to, Some(w), end);
         Ok(())
     }
 

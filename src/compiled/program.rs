@@ -9,6 +9,7 @@ use super::step::{Back, PerBatch, PerImage, Sink, Slope};
 use super::weights::Weights;
 use crate::ops::fast::threads::Threads;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use tl_kernel::context::EvalError;
 
 /// A value of a program.
@@ -48,12 +49,26 @@ pub(super) struct Step {
     pub(super) node: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Stage {
     steps: Range<usize>,
     images: bool,
     /// Sizes of the buffers, forward and backward.
     buffers: [Vec<usize>; 2],
+    /// Buffers that no thread uses now.
+    spare: [Mutex<Vec<Vec<Vec<f32>>>>; 2],
+}
+
+impl Stage {
+    /// `f` with buffers of its own.
+    fn with_buffers<R>(&self, which: usize, f: impl FnOnce(&mut Vec<Vec<f32>>) -> R) -> R {
+        let lock = || self.spare[which].lock().unwrap_or_else(PoisonError::into_inner);
+        let spare = lock().pop();
+        let mut buffers = spare.unwrap_or_else(|| self.buffers[which].iter().map(|&size| vec![0.0; size]).collect());
+        let result = f(&mut buffers);
+        lock().push(buffers);
+        result
+    }
 }
 
 /// A plan that can be run.
@@ -310,9 +325,8 @@ impl Program {
         let rows = by_image(&self.values, &made, &mut taken, batch);
         let (program, none, alone) = (&*self, Weights::default(), Threads::new(1));
         let run = |images: Vec<(usize, Vec<(usize, &mut [f32])>)>, threads: &Threads| {
-            let mut buffers: Vec<Vec<f32>> = stage.buffers[0].iter().map(|&size| vec![0.0; size]).collect();
-            for (image, outs) in images {
-                let mut frame = Frame { program, which: 0, inputs, image, outs, buffers: &mut buffers };
+            stage.with_buffers(0, |buffers| for (image, outs) in images {
+                let mut frame = Frame { program, which: 0, inputs, image, outs, buffers };
                 for step in steps {
                     let Action::Image(action) = &step.action else { continue };
                     let mut out = frame.take(step.output);
@@ -321,7 +335,7 @@ impl Program {
                     action.forward(weights, &x, out.slice(program.values[step.output].each), threads);
                     frame.put(step.output, out);
                 }
-            }
+            });
         };
         if batch < threads.count() {
             run(rows, threads);
@@ -448,9 +462,8 @@ impl Program {
         let parts = chunks(rows, batch.div_ceil(groups)).into_iter().zip(&mut sums);
         threads.each(parts, |(images, sums)| {
             sums.iter_mut().for_each(Weights::clear);
-            let mut buffers: Vec<Vec<f32>> = stage.buffers[1].iter().map(|&size| vec![0.0; size]).collect();
-            for (image, outs) in images {
-                let mut frame = Frame { program, which: 1, inputs, image, outs, buffers: &mut buffers };
+            stage.with_buffers(1, |buffers| for (image, outs) in images {
+                let mut frame = Frame { program, which: 1, inputs, image, outs, buffers };
                 for (index, step) in stage.steps.clone().zip(steps).rev() {
                     let Action::Image(action) = &step.action else { continue };
                     if !program.goes_back(step) {
@@ -480,7 +493,7 @@ impl Program {
                         }
                     }
                 }
-            }
+            });
         });
         for ((_, slot), buffer) in made.iter().zip(taken) {
             self.slots[1][*slot] = buffer;
@@ -515,7 +528,7 @@ fn stages(values: &[Value], steps: &[Step]) -> Vec<Stage> {
             Some(stage) if images && stage.images && values[steps[stage.steps.start].output].batch == batch => {
                 stage.steps.end = index + 1
             }
-            _ => stages.push(Stage { steps: index..index + 1, images, buffers: [Vec::new(), Vec::new()] }),
+            _ => stages.push(Stage { steps: index..index + 1, images, buffers: Default::default(), spare: Default::default() }),
         }
     }
     stages

@@ -1,14 +1,13 @@
 //! Steps on a whole batch that work on rows, and batch normalisation.
 
-use super::step::{Back, Keeps, PerBatch, Sink};
+use super::step::{Back, Keeps, PerBatch, PerImage, Sink};
 use super::weights::Weights;
 use crate::ops::fast::image::Image;
-use crate::ops::fast::norm::{self, Moments};
+use crate::ops::fast::norm;
 use crate::ops::fast::pointwise::where_positive;
 use crate::ops::fast::product::{Left, Panels, product};
 use crate::ops::fast::threads::Threads;
 use crate::ops::fast::tile::{Finish, Start};
-use std::sync::{Mutex, PoisonError};
 use tl_kernel::context::EvalError;
 
 /// Values that one thread takes at a time.
@@ -114,73 +113,121 @@ impl PerBatch for Products {
     }
 }
 
-/// Batch normalisation of images by the statistics of the batch, perhaps with relu after it. Weights: gain and shift.
+/// Mean and squared distances of every image, by channel: the first of three parts of a batch normalisation. It runs where the image is made, and its
+/// cotangent, two factors for each channel, is used where the image's own is: neither costs a pass over memory.
 #[derive(Debug)]
-pub(super) struct BatchNorm {
-    pub(super) input: Image,
-    pub(super) output: Image,
-    pub(super) epsilon: f32,
-    pub(super) relu: bool,
-    /// Mean and root of the last pass forward.
-    pub(super) statistics: Mutex<(Vec<f32>, Vec<f32>)>,
+pub(super) struct Measure(pub(super) Image);
+
+impl PerImage for Measure {
+    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) {
+        norm::moments(&self.0, x[0], y);
+    }
+    fn backward(&self, _: &Weights, back: Back, _: Option<&mut Weights>) {
+        let Some(slope) = &mut back.dx[0] else { return };
+        slope.ready();
+        let (a, b) = back.dy.split_at(self.0.channels);
+        norm::add_affine(&self.0, back.x[0], slope.data, a, b);
+    }
+    fn keeps(&self) -> Keeps {
+        Keeps { x: true, y: false }
+    }
 }
 
-impl PerBatch for BatchNorm {
-    fn forward(&self, weights: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) -> Result<(), EvalError> {
-        let (from, to) = (&self.input, &self.output);
-        let mut parts = vec![Moments::default(); x[0].len() / from.size()];
-        threads.each(x[0].chunks_exact(from.size()).zip(&mut parts), |(x, part)| *part = Moments::of(from, x));
-        let mut whole = Moments::default();
-        parts.iter().for_each(|part| whole.join(part));
-        let (mean, root) = whole.statistics(self.epsilon);
-        let gain: Vec<f32> = weights.vectors[0].iter().zip(&root).map(|(w, r)| w * r).collect();
-        let shift: Vec<f32> = weights.vectors[1].iter().zip(&gain).zip(&mean).map(|((b, g), m)| b - g * m).collect();
-        let images = x[0].chunks_exact(from.size()).zip(y.chunks_exact_mut(to.size()));
-        threads.each(images, |(x, y)| norm::affine(from, x, to, y, &gain, &shift, self.relu));
-        *self.statistics.lock().unwrap_or_else(PoisonError::into_inner) = (mean, root);
+/// The second part: the statistics of the batch, for every image the same. The cotangent that it passes on are the factors a and b with dx = a + b·x:
+/// for mean μ and root r = (σ² + ε)^−½ of n pixels, ∂μ/∂x = 1/n and ∂r/∂x = −r³·(x − μ)/n.
+#[derive(Debug)]
+pub(super) struct Join {
+    pub(super) image: Image,
+    pub(super) epsilon: f32,
+}
+
+impl PerBatch for Join {
+    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) -> Result<(), EvalError> {
+        let count = self.image.extent[0] * self.image.extent[1];
+        let (mean, root) = norm::joined(x[0], self.image.channels, count, self.epsilon);
+        for of in y.chunks_exact_mut(2 * self.image.channels) {
+            of.iter_mut().zip(mean.iter().chain(&root)).for_each(|(to, &value)| *to = value as f32);
+        }
         Ok(())
     }
 
-    fn backward(&self, weights: &mut Weights, back: Back, sink: Sink, threads: &Threads) -> Result<(), EvalError> {
-        let (from, to, Back { x, y, dy, dx }) = (&self.input, &self.output, back);
-        let (mean, root) = &*self.statistics.lock().unwrap_or_else(PoisonError::into_inner);
-        let channels = from.channels;
-        let mut parts = vec![[vec![0.0f32; channels], vec![0.0f32; channels]]; x[0].len() / from.size()];
-        let masks = y.chunks(to.size()).map(Some).chain(std::iter::repeat(None));
-        let images = x[0].chunks_exact(from.size()).zip(dy.chunks_exact_mut(to.size())).zip(masks).zip(&mut parts);
-        threads.each(images, |(((x, dy), y), part)| {
-            if let (true, Some(y)) = (self.relu, y) {
-                where_positive(y, dy);
-            }
-            norm::affine_sums(from, x, to, dy, mean, root, part);
-        });
-        let sum = |which: usize, c: usize| parts.iter().map(|part| f64::from(part[which][c])).sum::<f64>();
-        let plain: Vec<f64> = (0..channels).map(|c| sum(0, c)).collect();
-        let along: Vec<f64> = (0..channels).map(|c| sum(1, c)).collect();
-        if let Some(slope) = &mut dx[0] {
-            // dx = γ·r·(dy − Σdy/n − x̂·Σ(dy·x̂)/n), x̂ = (x − mean)·r
-            let count = (parts.len() * from.extent[0] * from.extent[1]) as f64;
-            let gain = |c: usize| f64::from(weights.vectors[0][c]) * f64::from(root[c]);
-            let tilt = |c: usize| -gain(c) * f64::from(root[c]) * along[c] / count;
-            let a: Vec<f32> = (0..channels).map(|c| gain(c) as f32).collect();
-            let b: Vec<f32> = (0..channels).map(|c| tilt(c) as f32).collect();
-            let rest = |c: usize| -gain(c) * plain[c] / count - tilt(c) * f64::from(mean[c]);
-            let c: Vec<f32> = (0..channels).map(|c| rest(c) as f32).collect();
-            let add = slope.add;
-            let images = x[0]
-                .chunks_exact(from.size())
-                .zip(dy.chunks_exact(to.size()))
-                .zip(slope.data.chunks_exact_mut(from.size()));
-            threads.each(images, |((x, dy), dx)| norm::affine_back(from, x, to, dy, dx, [&a, &b, &c], add));
+    fn backward(&self, _: &mut Weights, back: Back, _: Sink, _: &Threads) -> Result<(), EvalError> {
+        let Back { y, dy, dx, .. } = back;
+        let Some(slope) = &mut dx[0] else { return Ok(()) };
+        let channels = self.image.channels;
+        let images = dy.len() / (2 * channels);
+        let count = (images * self.image.extent[0] * self.image.extent[1]) as f64;
+        let mut sum = vec![0.0f64; 2 * channels];
+        for of in dy.chunks_exact(2 * channels) {
+            sum.iter_mut().zip(of).for_each(|(sum, &term)| *sum += f64::from(term));
         }
-        let (weights, factor) = match sink {
-            Sink::Sum(sum) => (sum, 1.0),
-            Sink::Step(factor) => (weights, factor),
-        };
-        for (vector, sums) in weights.vectors.iter_mut().zip([&along, &plain]) {
-            vector.iter_mut().zip(sums).for_each(|(to, sum)| *to += factor * *sum as f32);
+        let factors: Vec<(f64, f64)> = (0..channels)
+            .map(|c| {
+                let (mean, root) = (f64::from(y[c]), f64::from(y[channels + c]));
+                let tilt = -sum[channels + c] * root * root * root / count;
+                (sum[c] / count - tilt * mean, tilt)
+            })
+            .collect();
+        slope.ready();
+        for of in slope.data.chunks_exact_mut(2 * channels) {
+            let (a, b) = of.split_at_mut(channels);
+            a.iter_mut().zip(&factors).for_each(|(to, factors)| *to += factors.0 as f32);
+            b.iter_mut().zip(&factors).for_each(|(to, factors)| *to += factors.1 as f32);
         }
         Ok(())
+    }
+
+    fn keeps(&self) -> Keeps {
+        Keeps { x: false, y: true }
+    }
+}
+
+/// The third part: `(x − mean) · root · weight + bias`, perhaps with relu after it, of an image and the statistics.
+#[derive(Debug)]
+pub(super) struct Apply {
+    pub(super) input: Image,
+    pub(super) output: Image,
+    pub(super) relu: bool,
+}
+
+impl Apply {
+    /// Gain and shift of every channel.
+    fn factors(&self, weights: &Weights, statistics: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let (mean, root) = statistics.split_at(self.input.channels);
+        let gain: Vec<f32> = weights.vectors[0].iter().zip(root).map(|(w, r)| w * r).collect();
+        let shift = weights.vectors[1].iter().zip(&gain).zip(mean).map(|((b, g), m)| b - g * m).collect();
+        (gain, shift)
+    }
+}
+
+impl PerImage for Apply {
+    fn forward(&self, weights: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) {
+        let (gain, shift) = self.factors(weights, x[1]);
+        norm::affine(&self.input, x[0], &self.output, y, &gain, &shift, self.relu);
+    }
+
+    fn backward(&self, weights: &Weights, back: Back, dw: Option<&mut Weights>) {
+        let Back { x, y, dy, dx } = back;
+        if self.relu {
+            where_positive(y, dy);
+        }
+        let channels = self.input.channels;
+        let (mean, root) = x[1].split_at(channels);
+        let (gain, _) = self.factors(weights, x[1]);
+        let [image, statistics] = dx else { return };
+        let to = image.as_mut().map(|slope| (&mut *slope.data, slope.add));
+        let [plain, along] = norm::affine_back([&self.input, &self.output], x[0], dy, [mean, &gain], to);
+        if let Some(dw) = dw {
+            let along = along.iter().zip(root).map(|(along, root)| (along * f64::from(*root)) as f32);
+            dw.vectors[0].iter_mut().zip(along).for_each(|(to, term)| *to += term);
+            dw.vectors[1].iter_mut().zip(&plain).for_each(|(to, term)| *to += *term as f32);
+        }
+        if let Some(slope) = statistics {
+            slope.ready();
+            let (to_mean, to_root) = slope.data.split_at_mut(channels);
+            to_mean.iter_mut().zip(plain.iter().zip(&gain)).for_each(|(to, (sum, gain))| *to -= (sum * f64::from(*gain)) as f32);
+            to_root.iter_mut().zip(along.iter().zip(&weights.vectors[0])).for_each(|(to, (sum, w))| *to += (sum * f64::from(*w)) as f32);
+        }
     }
 
     fn keeps(&self) -> Keeps {

@@ -4,73 +4,78 @@ use super::image::Image;
 use super::pointwise::exp;
 use super::simd::vectorized;
 
-/// Mean and sum of squared distances from it, by channel, of some pixels (Chan, Golub and LeVeque 1979 for joining two of them).
-#[derive(Clone, Debug, Default)]
-pub struct Moments {
-    count: f64,
-    mean: Vec<f64>,
-    squares: Vec<f64>,
+/// Channels that are summed at a time, in registers.
+const LANES: usize = 16;
+
+/// For every channel the sums over the pixels of a row of `f(channel, value of a, value of b)`, added to `sums`.
+#[inline(always)]
+fn add_rows<const N: usize>(a: &[f32], b: &[f32], channels: usize, sums: &mut [Vec<f64>; N], f: impl Fn(usize, f32, f32) -> [f32; N]) {
+    for first in (0..channels).step_by(LANES) {
+        let width = LANES.min(channels - first);
+        let mut lanes = [[0.0f32; LANES]; N];
+        for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
+            let (a, b) = (&a[first..first + width], &b[first..first + width]);
+            if let (Ok(a), Ok(b)) = (<&[f32; LANES]>::try_from(a), <&[f32; LANES]>::try_from(b)) {
+                for i in 0..LANES {
+                    let terms = f(first + i, a[i], b[i]);
+                    for n in 0..N {
+                        lanes[n][i] += terms[n];
+                    }
+                }
+            } else {
+                for i in 0..width {
+                    let terms = f(first + i, a[i], b[i]);
+                    for n in 0..N {
+                        lanes[n][i] += terms[n];
+                    }
+                }
+            }
+        }
+        for (sums, lanes) in sums.iter_mut().zip(&lanes) {
+            sums[first..first + width].iter_mut().zip(lanes).for_each(|(sum, &lane)| *sum += f64::from(lane));
+        }
+    }
 }
 
-impl Moments {
-    /// Those of one image: two passes over it.
-    pub fn of(image: &Image, x: &[f32]) -> Self {
-        let channels = image.channels;
-        let (mut sum, mut row_sum) = (vec![0.0f64; channels], vec![0.0f32; channels]);
-        let count = (image.extent[0] * image.extent[1]) as f64;
-        let mut pass = |term: &dyn Fn(&mut [f32], &[f32])| {
-            sum.fill(0.0);
-            for row in image.rows() {
-                row_sum.fill(0.0);
-                term(&mut row_sum, &x[row]);
-                sum.iter_mut().zip(&row_sum).for_each(|(sum, &term)| *sum += f64::from(term));
+/// The mean of one image and the sum of the squared distances from it, by channel: two passes.
+pub fn moments(image: &Image, x: &[f32], out: &mut [f32]) {
+    let channels = image.channels;
+    let count = (image.extent[0] * image.extent[1]) as f64;
+    let (mean, squares) = out.split_at_mut(channels);
+    vectorized(
+        #[inline(always)]
+        || {
+            let mut sums = [vec![0.0f64; channels]];
+            image.rows().for_each(|row| add_rows(&x[row.clone()], &x[row], channels, &mut sums, |_, x, _| [x]));
+            mean.iter_mut().zip(&sums[0]).for_each(|(mean, sum)| *mean = (sum / count) as f32);
+            let exact = std::mem::replace(&mut sums[0], vec![0.0; channels]);
+            let square = |c: usize, x: f32| (x - mean[c]) * (x - mean[c]);
+            image.rows().for_each(|row| add_rows(&x[row.clone()], &x[row], channels, &mut sums, |c, x, _| [square(c, x)]));
+            // Squares about the rounded mean are too large by n·(mean − rounded)².
+            for (c, squares) in squares.iter_mut().enumerate() {
+                let apart = exact[c] / count - f64::from(mean[c]);
+                *squares = (sums[0][c] - apart * apart * count).max(0.0) as f32;
             }
-            sum.clone()
-        };
-        let sums = pass(&|total, row| {
-            vectorized(
-                #[inline(always)]
-                || row.chunks_exact(channels).for_each(|x| total.iter_mut().zip(x).for_each(|(t, x)| *t += x)),
-            );
-        });
-        let mean: Vec<f64> = sums.iter().map(|sum| sum / count).collect();
-        let near: Vec<f32> = mean.iter().map(|&mean| mean as f32).collect();
-        let mut squares = pass(&|total, row| {
-            vectorized(
-                #[inline(always)]
-                || {
-                    for x in row.chunks_exact(channels) {
-                        total.iter_mut().zip(x).zip(&near).for_each(|((t, x), m)| *t += (x - m) * (x - m));
-                    }
-                },
-            );
-        });
-        // Squares about the rounded mean are too large by n·(mean − rounded)².
-        let excess = |(mean, near): (&f64, &f32)| (mean - f64::from(*near)) * (mean - f64::from(*near)) * count;
-        squares.iter_mut().zip(mean.iter().zip(&near).map(excess)).for_each(|(s, e)| *s = (*s - e).max(0.0));
-        Moments { count, mean, squares }
-    }
+        },
+    );
+}
 
-    /// Joins those of other pixels.
-    pub fn join(&mut self, other: &Moments) {
-        if self.count == 0.0 {
-            self.clone_from(other);
-            return;
-        }
-        let total = self.count + other.count;
-        for (c, (mean, squares)) in self.mean.iter_mut().zip(&mut self.squares).enumerate() {
-            let apart = other.mean[c] - *mean;
-            *mean += apart * other.count / total;
-            *squares += other.squares[c] + apart * apart * self.count * other.count / total;
-        }
-        self.count = total;
+/// Mean and 1/√(variance + epsilon), by channel, of images of `count` pixels from their [`moments`] (Chan, Golub and LeVeque 1979).
+pub fn joined(moments: &[f32], channels: usize, count: usize, epsilon: f32) -> (Vec<f64>, Vec<f64>) {
+    let images = moments.len() / (2 * channels);
+    let (mut mean, mut squares) = (vec![0.0f64; channels], vec![0.0f64; channels]);
+    for of in moments.chunks_exact(2 * channels) {
+        mean.iter_mut().zip(of).for_each(|(sum, &m)| *sum += f64::from(m) / images as f64);
     }
-
-    /// The mean, and 1/√(variance + epsilon), by channel.
-    pub fn statistics(&self, epsilon: f32) -> (Vec<f32>, Vec<f32>) {
-        let root = |squares: &f64| (1.0 / (squares / self.count + f64::from(epsilon)).sqrt()) as f32;
-        (self.mean.iter().map(|&mean| mean as f32).collect(), self.squares.iter().map(root).collect())
+    for of in moments.chunks_exact(2 * channels) {
+        for (c, squares) in squares.iter_mut().enumerate() {
+            let apart = f64::from(of[c]) - mean[c];
+            *squares += f64::from(of[channels + c]) + apart * apart * count as f64;
+        }
     }
+    let whole = (images * count) as f64;
+    let roots = squares.iter().map(|squares| 1.0 / (squares / whole + f64::from(epsilon)).sqrt()).collect();
+    (mean, roots)
 }
 
 /// `y = x · gain + shift`, by channel, then perhaps relu.
@@ -93,48 +98,44 @@ pub fn affine(from: &Image, x: &[f32], to: &Image, y: &mut [f32], gain: &[f32], 
     to.clear_halo(y);
 }
 
-/// Adds Σ dy and Σ dy·(x − mean)·root over one image, by channel.
-pub fn affine_sums(
-    from: &Image,
+/// Σ dy and Σ dy·(x − mean) over one image, by channel; and `dy · gain`, stored in or added to `dx`, where it is wanted.
+pub fn affine_back(
+    [from, to]: [&Image; 2],
     x: &[f32],
-    to: &Image,
     dy: &[f32],
-    mean: &[f32],
-    root: &[f32],
-    sums: &mut [Vec<f32>; 2],
-) {
+    [mean, gain]: [&[f32]; 2],
+    dx: Option<(&mut [f32], bool)>,
+) -> [Vec<f64>; 2] {
     let channels = from.channels;
-    let [plain, product] = sums;
+    let mut sums = [vec![0.0f64; channels], vec![0.0f64; channels]];
     vectorized(
         #[inline(always)]
         || {
             for (a, b) in from.rows().zip(to.rows()) {
-                for (x, dy) in x[a].chunks_exact(channels).zip(dy[b].chunks_exact(channels)) {
-                    let statistics = mean.iter().zip(root);
-                    for ((((x, dy), (mean, root)), plain), product) in
-                        x.iter().zip(dy).zip(statistics).zip(&mut *plain).zip(&mut *product)
-                    {
-                        *plain += dy;
-                        *product += dy * ((x - mean) * root);
-                    }
+                add_rows(&x[a], &dy[b], channels, &mut sums, |c, x, dy| [dy, dy * (x - mean[c])]);
+            }
+            let Some((dx, add)) = dx else { return };
+            let keep = if add { 1.0 } else { 0.0 };
+            for (a, b) in from.rows().zip(to.rows()) {
+                for (dx, dy) in dx[a].chunks_exact_mut(channels).zip(dy[b].chunks_exact(channels)) {
+                    dx.iter_mut().zip(dy).zip(gain).for_each(|((dx, dy), gain)| *dx = if add { keep * *dx } else { 0.0 } + dy * gain);
                 }
             }
         },
     );
+    sums
 }
 
-/// `dx = dy · a + x · b + c`, by channel, stored or added.
-pub fn affine_back(from: &Image, x: &[f32], to: &Image, dy: &[f32], dx: &mut [f32], [a, b, c]: [&[f32]; 3], add: bool) {
-    let (channels, keep) = (from.channels, if add { 1.0 } else { 0.0 });
+/// Adds `a + b · x` to `dx`, by channel.
+pub fn add_affine(image: &Image, x: &[f32], dx: &mut [f32], a: &[f32], b: &[f32]) {
+    let channels = image.channels;
     vectorized(
         #[inline(always)]
         || {
-            for (in_x, in_y) in from.rows().zip(to.rows()) {
-                let cells = x[in_x.clone()].chunks_exact(channels).zip(dx[in_x].chunks_exact_mut(channels));
-                for ((x, dx), dy) in cells.zip(dy[in_y].chunks_exact(channels)) {
-                    let factors = a.iter().zip(b).zip(c);
-                    for (((x, dx), dy), ((a, b), c)) in x.iter().zip(dx).zip(dy).zip(factors) {
-                        *dx = keep * *dx + (dy * a + x * b + c);
+            for row in image.rows() {
+                for (x, dx) in x[row.clone()].chunks_exact(channels).zip(dx[row].chunks_exact_mut(channels)) {
+                    for ((x, dx), (a, b)) in x.iter().zip(dx).zip(a.iter().zip(b)) {
+                        *dx += a + b * x;
                     }
                 }
             }

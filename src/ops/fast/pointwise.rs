@@ -108,6 +108,11 @@ pub enum Function {
         /// The factor.
         factor: f32,
     },
+    /// `x + by`
+    Shift {
+        /// What is added.
+        by: f32,
+    },
     /// x between two bounds; its derivative is 1 inside and on them.
     Clamp {
         /// The lower bound.
@@ -195,6 +200,7 @@ functions! { function:
     Function::Neg => |x, y| -x, -1.0;
     Function::Abs => |x, y| x.abs(), if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { 0.0 };
     Function::Scale { factor } => |x, y| factor * x, factor;
+    Function::Shift { by } => |x, y| x + by, { let _ = by; 1.0 };
     Function::Clamp { lo, hi } => |x, y| if x < lo { lo } else if x > hi { hi } else { x }, if x >= lo && x <= hi { 1.0 } else { 0.0 };
     Function::Exp => |x, y| exp(x), y;
     Function::Sqrt => |x, y| x.sqrt(), 0.5 / y;
