@@ -231,7 +231,8 @@ impl Lowering<'_> {
 
     /// The vector that an addition after a product adds to every row: the addition, the broadcast in between, and the constant.
     fn bias_after(&self, id: usize) -> Option<(usize, usize, usize)> {
-        let [_, columns] = self.matrix(id)?;
+        let bare = matches!(self.at(id).op, Op::Linear(_)) && self.at(id).parents.len() == 2 && self.is_affine(id);
+        let columns = if bare { *self.dims(id).last()? } else { self.matrix(id)?[1] };
         let add = self.only_reader(id).filter(|&reader| matches!(self.at(reader).op, Op::Add(_)))?;
         let other = *self.at(add).parents.iter().find(|&&p| p != id)?;
         let from = *self.at(other).parents.first().filter(|_| matches!(self.at(other).op, Op::Broadcast(_)))?;
@@ -557,7 +558,9 @@ impl Lowering<'_> {
             let [a, b] = [node.parents[0], node.parents[1]];
             let end = self.end(id);
             let one = match (function, self.uniform(a), self.uniform(b)) {
-                (Binary::Mul, None, Some(factor)) | (Binary::Mul, Some(factor), None) => Some(Function::Scale { factor }),
+                (Binary::Mul, None, Some(factor)) | (Binary::Mul, Some(factor), None) => {
+                    Some(Function::Scale { factor })
+                }
                 (Binary::Add, None, Some(by)) | (Binary::Add, Some(by), None) => Some(Function::Shift { by }),
                 _ => None,
             };
@@ -750,14 +753,17 @@ impl Lowering<'_> {
         let x = self.as_plain(node.parents[0]);
         let &[out, fan] = self.dims(node.parents[1]) else { return Err(super::batches::WRONG_SIZE) };
         let rows = self.at(id).shape.elements() / out;
-        let vectors = node.parents.get(2).map(|_| vec![0.0; out]).into_iter().collect();
+        let after = self.bias_after(id).filter(|&(add, _, _)| add == end).map(|(_, _, bias)| bias);
+        let bias = node.parents.get(2).copied().or(after);
+        let vectors = bias.map(|_| vec![0.0; out]).into_iter().collect();
         let w = self.add_weights(Weights { panels: vec![Panels::zeros(fan, out)], vectors });
         self.pack(node.parents[1], w, Packing::Linear(self.permuted.get(&x).copied()));
-        if let Some(&bias) = node.parents.get(2) {
+        if let Some(bias) = bias {
             self.pack(bias, w, Packing::Vector(0));
         }
+        let relu = matches!(self.at(end).op, Op::Relu(_));
         let to = self.plain_value(end);
-        self.add_step(Action::Batch(Box::new(Affine::new(rows, end != id))), vec![x], to, Some(w), end);
+        self.add_step(Action::Batch(Box::new(Affine::new(rows, relu))), vec![x], to, Some(w), end);
         Ok(())
     }
 

@@ -325,15 +325,17 @@ impl Program {
         let rows = by_image(&self.values, &made, &mut taken, batch);
         let (program, none, alone) = (&*self, Weights::default(), Threads::new(1));
         let run = |images: Vec<(usize, Vec<(usize, &mut [f32])>)>, threads: &Threads| {
-            stage.with_buffers(0, |buffers| for (image, outs) in images {
-                let mut frame = Frame { program, which: 0, inputs, image, outs, buffers };
-                for step in steps {
-                    let Action::Image(action) = &step.action else { continue };
-                    let mut out = frame.take(step.output);
-                    let x: Vec<&[f32]> = step.inputs.iter().map(|&id| frame.read(id)).collect();
-                    let weights = step.weights.map_or(&none, |w| &program.weights[w]);
-                    action.forward(weights, &x, out.slice(program.values[step.output].each), threads);
-                    frame.put(step.output, out);
+            stage.with_buffers(0, |buffers| {
+                for (image, outs) in images {
+                    let mut frame = Frame { program, which: 0, inputs, image, outs, buffers };
+                    for step in steps {
+                        let Action::Image(action) = &step.action else { continue };
+                        let mut out = frame.take(step.output);
+                        let x: Vec<&[f32]> = step.inputs.iter().map(|&id| frame.read(id)).collect();
+                        let weights = step.weights.map_or(&none, |w| &program.weights[w]);
+                        action.forward(weights, &x, out.slice(program.values[step.output].each), threads);
+                        frame.put(step.output, out);
+                    }
                 }
             });
         };
@@ -462,34 +464,40 @@ impl Program {
         let parts = chunks(rows, batch.div_ceil(groups)).into_iter().zip(&mut sums);
         threads.each(parts, |(images, sums)| {
             sums.iter_mut().for_each(Weights::clear);
-            stage.with_buffers(1, |buffers| for (image, outs) in images {
-                let mut frame = Frame { program, which: 1, inputs, image, outs, buffers };
-                for (index, step) in stage.steps.clone().zip(steps).rev() {
-                    let Action::Image(action) = &step.action else { continue };
-                    if !program.goes_back(step) {
-                        continue;
-                    }
-                    let mut dy = frame.take(step.output);
-                    let mut dx: Vec<Option<Taken>> = step.inputs.iter().map(|&id| frame.take_if(id)).collect();
-                    let keeps = action.keeps();
-                    let x: Vec<&[f32]> =
-                        step.inputs.iter().map(|&id| if keeps.x { frame.value(id) } else { &[] }).collect();
-                    let y = if keeps.y { frame.value(step.output) } else { &[] };
-                    let each = |id: usize| program.values[id].each;
-                    let slopes = dx.iter_mut().zip(&step.inputs).zip(&program.adds[index]);
-                    let mut slopes: Vec<Option<Slope>> = slopes
-                        .map(|((taken, &id), &add)| {
-                            taken.as_mut().map(|taken| Slope { data: taken.slice(each(id)), add })
-                        })
-                        .collect();
-                    let weights = step.weights.map_or(&none, |w| &program.weights[w]);
-                    let sum = step.weights.and_then(|w| used.iter().position(|&u| u == w)).map(|at| &mut sums[at]);
-                    action.backward(weights, Back { x: &x, y, dy: dy.slice(each(step.output)), dx: &mut slopes }, sum);
-                    drop(slopes);
-                    frame.put(step.output, dy);
-                    for (&id, taken) in step.inputs.iter().zip(dx) {
-                        if let Some(taken) = taken {
-                            frame.put(id, taken);
+            stage.with_buffers(1, |buffers| {
+                for (image, outs) in images {
+                    let mut frame = Frame { program, which: 1, inputs, image, outs, buffers };
+                    for (index, step) in stage.steps.clone().zip(steps).rev() {
+                        let Action::Image(action) = &step.action else { continue };
+                        if !program.goes_back(step) {
+                            continue;
+                        }
+                        let mut dy = frame.take(step.output);
+                        let mut dx: Vec<Option<Taken>> = step.inputs.iter().map(|&id| frame.take_if(id)).collect();
+                        let keeps = action.keeps();
+                        let x: Vec<&[f32]> =
+                            step.inputs.iter().map(|&id| if keeps.x { frame.value(id) } else { &[] }).collect();
+                        let y = if keeps.y { frame.value(step.output) } else { &[] };
+                        let each = |id: usize| program.values[id].each;
+                        let slopes = dx.iter_mut().zip(&step.inputs).zip(&program.adds[index]);
+                        let mut slopes: Vec<Option<Slope>> = slopes
+                            .map(|((taken, &id), &add)| {
+                                taken.as_mut().map(|taken| Slope { data: taken.slice(each(id)), add })
+                            })
+                            .collect();
+                        let weights = step.weights.map_or(&none, |w| &program.weights[w]);
+                        let sum = step.weights.and_then(|w| used.iter().position(|&u| u == w)).map(|at| &mut sums[at]);
+                        action.backward(
+                            weights,
+                            Back { x: &x, y, dy: dy.slice(each(step.output)), dx: &mut slopes },
+                            sum,
+                        );
+                        drop(slopes);
+                        frame.put(step.output, dy);
+                        for (&id, taken) in step.inputs.iter().zip(dx) {
+                            if let Some(taken) = taken {
+                                frame.put(id, taken);
+                            }
                         }
                     }
                 }
@@ -528,7 +536,12 @@ fn stages(values: &[Value], steps: &[Step]) -> Vec<Stage> {
             Some(stage) if images && stage.images && values[steps[stage.steps.start].output].batch == batch => {
                 stage.steps.end = index + 1
             }
-            _ => stages.push(Stage { steps: index..index + 1, images, buffers: Default::default(), spare: Default::default() }),
+            _ => stages.push(Stage {
+                steps: index..index + 1,
+                images,
+                buffers: Default::default(),
+                spare: Default::default(),
+            }),
         }
     }
     stages

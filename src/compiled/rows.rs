@@ -225,8 +225,14 @@ impl PerImage for Apply {
         if let Some(slope) = statistics {
             slope.ready();
             let (to_mean, to_root) = slope.data.split_at_mut(channels);
-            to_mean.iter_mut().zip(plain.iter().zip(&gain)).for_each(|(to, (sum, gain))| *to -= (sum * f64::from(*gain)) as f32);
-            to_root.iter_mut().zip(along.iter().zip(&weights.vectors[0])).for_each(|(to, (sum, w))| *to += (sum * f64::from(*w)) as f32);
+            to_mean
+                .iter_mut()
+                .zip(plain.iter().zip(&gain))
+                .for_each(|(to, (sum, gain))| *to -= (sum * f64::from(*gain)) as f32);
+            to_root
+                .iter_mut()
+                .zip(along.iter().zip(&weights.vectors[0]))
+                .for_each(|(to, (sum, w))| *to += (sum * f64::from(*w)) as f32);
         }
     }
 

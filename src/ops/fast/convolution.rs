@@ -10,7 +10,7 @@
 use super::image::Image;
 use super::product::Panels;
 use super::simd::vectorized;
-use super::tile::{Finish, Operands, Place, Segments, Start, WIDTH, cuts, most_rows, tile};
+use super::tile::{Finish, Operands, Place, Segments, Start, WIDTH, cuts, most_rows, share, tile};
 
 /// Pixels that a weight's gradient sums over before it looks at the next part of the weight, so that they stay in the first cache.
 const PIXELS: usize = 112;
@@ -119,6 +119,8 @@ impl Convolution {
                     narrow.get_or_insert_with(|| Segments::new(starts(), length))
                 };
                 let columns = WIDTH.min(weight.columns - column);
+                let (size, mut number) = (weight.rows * panel, 0);
+                let tiles = y.len() / row * width.div_ceil(most_rows(columns));
                 let channel = g * self.out() + column;
                 let start = match start {
                     Start::Bias(bias) => Start::Bias(&bias[channel..]),
@@ -136,7 +138,9 @@ impl Convolution {
                             b_at: at,
                             b_row: panel,
                             segments,
+                            ahead: share(at + size, size, number, tiles, weight.rows),
                         };
+                        number += 1;
                         let at = (self.output.before[1] + from) * channels + channel;
                         let finish = match finish {
                             Finish::Where(of) => Finish::Where(&of[index * row + at..]),
@@ -201,6 +205,7 @@ impl Convolution {
                             b_at: at,
                             b_row: panel,
                             segments: &segments,
+                            ahead: (0, 0),
                         };
                         let place =
                             Place { c: dx, at: line + from * across + column, row: across, rows: to - from, columns };
@@ -233,6 +238,7 @@ impl Convolution {
                                 b_at: g * self.out() + column,
                                 b_row: self.output.channels,
                                 segments: &segments,
+                                ahead: (0, 0),
                             };
                             let at = at + (index * length + from) * panel;
                             let place = Place { c: &mut dw.data, at, row: panel, rows: to - from, columns };

@@ -9,7 +9,13 @@ const LANES: usize = 16;
 
 /// For every channel the sums over the pixels of a row of `f(channel, value of a, value of b)`, added to `sums`.
 #[inline(always)]
-fn add_rows<const N: usize>(a: &[f32], b: &[f32], channels: usize, sums: &mut [Vec<f64>; N], f: impl Fn(usize, f32, f32) -> [f32; N]) {
+fn add_rows<const N: usize>(
+    a: &[f32],
+    b: &[f32],
+    channels: usize,
+    sums: &mut [Vec<f64>; N],
+    f: impl Fn(usize, f32, f32) -> [f32; N],
+) {
     for first in (0..channels).step_by(LANES) {
         let width = LANES.min(channels - first);
         let mut lanes = [[0.0f32; LANES]; N];
@@ -50,7 +56,9 @@ pub fn moments(image: &Image, x: &[f32], out: &mut [f32]) {
             mean.iter_mut().zip(&sums[0]).for_each(|(mean, sum)| *mean = (sum / count) as f32);
             let exact = std::mem::replace(&mut sums[0], vec![0.0; channels]);
             let square = |c: usize, x: f32| (x - mean[c]) * (x - mean[c]);
-            image.rows().for_each(|row| add_rows(&x[row.clone()], &x[row], channels, &mut sums, |c, x, _| [square(c, x)]));
+            image
+                .rows()
+                .for_each(|row| add_rows(&x[row.clone()], &x[row], channels, &mut sums, |c, x, _| [square(c, x)]));
             // Squares about the rounded mean are too large by n·(mean − rounded)².
             for (c, squares) in squares.iter_mut().enumerate() {
                 let apart = exact[c] / count - f64::from(mean[c]);
@@ -118,7 +126,10 @@ pub fn affine_back(
             let keep = if add { 1.0 } else { 0.0 };
             for (a, b) in from.rows().zip(to.rows()) {
                 for (dx, dy) in dx[a].chunks_exact_mut(channels).zip(dy[b].chunks_exact(channels)) {
-                    dx.iter_mut().zip(dy).zip(gain).for_each(|((dx, dy), gain)| *dx = if add { keep * *dx } else { 0.0 } + dy * gain);
+                    dx.iter_mut()
+                        .zip(dy)
+                        .zip(gain)
+                        .for_each(|((dx, dy), gain)| *dx = if add { keep * *dx } else { 0.0 } + dy * gain);
                 }
             }
         },

@@ -4,7 +4,7 @@
 //! and on no number of threads. Its error is at most `k·u·(|b| + Σ|a||b|)·(1 + O(k·u))`, u = 2⁻²⁴ (Higham 2002, §3.1).
 
 use super::threads::Threads;
-use super::tile::{Finish, LANES, Operands, Place, Segments, Start, WIDTH, cuts, most_rows, tile};
+use super::tile::{Finish, LANES, Operands, Place, Segments, Start, WIDTH, cuts, most_rows, share, tile};
 
 /// Terms of a product that are done before the next panel is looked at, so that a panel's part stays in the first cache.
 const BLOCK: usize = 256;
@@ -139,6 +139,7 @@ pub fn product(
                 b_at: at,
                 b_row: width,
                 segments: &segments,
+                ahead: (0, 0),
             };
             let columns = c.len();
             tile(&operands, Place { c, at: 0, row: columns, rows: 1, columns }, start, finish);
@@ -172,7 +173,10 @@ fn block(a: Left, rows: usize, b: &Panels, c: &mut [f32], stride: usize, start: 
                 (Start::Bias(bias), _) => Start::Bias(&bias[first..]),
                 (start, _) => start,
             };
-            for (top, bottom) in cuts(rows, most) {
+            let tiles = rows.div_ceil(most);
+            // The same terms of the next panel.
+            let next = at + (b.rows + from) * width;
+            for (number, (top, bottom)) in cuts(rows, most).enumerate() {
                 let finish = match finish {
                     Finish::Add(_) => finish,
                     _ if to < whole => Finish::Store,
@@ -188,6 +192,7 @@ fn block(a: Left, rows: usize, b: &Panels, c: &mut [f32], stride: usize, start: 
                     b_at: at + from * width,
                     b_row: width,
                     segments: &segments,
+                    ahead: share(next, (to - from) * width, number, tiles, to - from),
                 };
                 tile(
                     &operands,
@@ -237,6 +242,7 @@ pub fn product_in_panels(threads: &Threads, a: &[f32], stride: usize, b: &Panels
                     b_at: at,
                     b_row: width,
                     segments: &segments,
+                    ahead: (0, 0),
                 };
                 let place =
                     Place { c, at: from * width, row: width, rows: to - from, columns: WIDTH.min(columns - first) };
@@ -281,6 +287,7 @@ pub fn product_of_panels(threads: &Threads, a: &Panels, b: &Panels, c: &mut [f32
                         b_at: at + term * width,
                         b_row: width,
                         segments: &Segments::new(starts, *length),
+                        ahead: (0, 0),
                     };
                     let columns = WIDTH.min(b.columns - first);
                     let start = if number == 0 { Start::Zero } else { Start::Value };

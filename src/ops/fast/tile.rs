@@ -75,6 +75,15 @@ pub struct Operands<'a> {
     pub b_row: usize,
     /// The parts of the sum.
     pub segments: &'a Segments,
+    /// What of B is fetched into the cache meanwhile: the place where that begins, and how much for each term.
+    pub ahead: (usize, usize),
+}
+
+/// The share of the next `size` values of B, which begin at `next`, that the tile of this number of `count` fetches into the cache; `terms` are those of a sum.
+pub fn share(next: usize, size: usize, number: usize, count: usize, terms: usize) -> (usize, usize) {
+    let each = size.div_ceil(count.max(1));
+    // With many tiles the next values are a small part of the work, and with few terms they are near.
+    if count > WIDTH || size < 1 << 12 { (0, 0) } else { (next + number * each, each.div_ceil(terms.max(1))) }
 }
 
 /// Where a tile is stored.
@@ -113,6 +122,9 @@ trait Vector: Copy {
     unsafe fn mul_add(self, x: Self, sum: Self) -> Self;
     /// The lanes where `of` is not zero or less; +0 elsewhere.
     unsafe fn where_positive(self, of: Self) -> Self;
+    /// Asks for a line of memory in the second cache; any address will do.
+    #[inline(always)]
+    unsafe fn fetch(_: *const f32) {}
 }
 
 /// The portable vector: arrays, and products that are rounded.
@@ -170,6 +182,8 @@ struct Call {
     length: usize,
     c: *mut f32,
     c_row: usize,
+    ahead: *const f32,
+    ahead_step: usize,
     /// Columns of the last vector.
     last: usize,
     start: StartAt,
@@ -203,7 +217,7 @@ macro_rules! each_row {
 /// # Safety
 /// Every address that the call describes must be valid, and the processor must have the instructions of `V`.
 #[inline(always)]
-unsafe fn kernel<V: Vector, const ROWS: usize, const VECTORS: usize>(call: &Call) {
+unsafe fn kernel<V: Vector, const ROWS: usize, const VECTORS: usize, const FETCH: bool>(call: &Call) {
     // SAFETY: the caller vouches for the addresses: `ROWS` rows, `VECTORS` vectors (the last of `last` lanes), all segments of `length` terms.
     unsafe {
         let mask = V::mask(call.last);
@@ -226,6 +240,7 @@ unsafe fn kernel<V: Vector, const ROWS: usize, const VECTORS: usize>(call: &Call
                 }
             }
         }
+        let mut ahead = call.ahead;
         for s in 0..call.count {
             let (in_a, in_b) = *call.segments.add(s);
             let (mut a, mut b) = (call.a.add(in_a), call.b.add(in_b));
@@ -240,6 +255,10 @@ unsafe fn kernel<V: Vector, const ROWS: usize, const VECTORS: usize>(call: &Call
                         *sum = left.mul_add(right, *sum);
                     }
                 });
+                if FETCH {
+                    V::fetch(ahead);
+                    ahead = ahead.wrapping_add(call.ahead_step);
+                }
                 a = a.wrapping_add(step);
                 b = b.wrapping_add(b_row);
             }
@@ -262,10 +281,11 @@ unsafe fn kernel<V: Vector, const ROWS: usize, const VECTORS: usize>(call: &Call
 
 type Kernel = unsafe fn(&Call);
 
-/// The kernels of an instruction set, for 1, 2, … rows: of one vector, and of two.
+/// The kernels of an instruction set, for 1, 2, … rows: of one vector, of two, and of two that fetch ahead.
 struct Set {
     one: &'static [Kernel],
     two: &'static [Kernel],
+    fetching: &'static [Kernel],
 }
 
 macro_rules! set {
@@ -274,11 +294,15 @@ macro_rules! set {
             /// # Safety
             /// As for `kernel`.
             $(#[$feature])*
-            unsafe fn tile<const ROWS: usize, const VECTORS: usize>(call: &Call) {
+            unsafe fn tile<const ROWS: usize, const VECTORS: usize, const FETCH: bool>(call: &Call) {
                 // SAFETY: the caller's.
-                unsafe { kernel::<$vector, ROWS, VECTORS>(call) }
+                unsafe { kernel::<$vector, ROWS, VECTORS, FETCH>(call) }
             }
-            Set { one: &[$(tile::<$one, 1>),*], two: &[$(tile::<$two, 2>),*] }
+            Set {
+                one: &[$(tile::<$one, 1, false>),*],
+                two: &[$(tile::<$two, 2, false>),*],
+                fetching: &[$(tile::<$two, 2, true>),*],
+            }
         };
     };
 }
@@ -323,6 +347,10 @@ mod x86 {
         #[inline(always)]
         unsafe fn mul_add(self, x: Self, sum: Self) -> Self {
             unsafe { _mm512_fmadd_ps(self, x, sum) }
+        }
+        #[inline(always)]
+        unsafe fn fetch(at: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
         }
         #[inline(always)]
         unsafe fn where_positive(self, of: Self) -> Self {
@@ -423,7 +451,7 @@ pub fn cuts(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
 /// When an operand, the place, the bias or the mask does not hold what the strides reach.
 pub fn tile(operands: &Operands, place: Place, start: Start, finish: Finish) {
     let Place { c, at, row: c_row, rows, columns } = place;
-    let Operands { a, a_at, row, step, b, b_at, b_row, segments } = *operands;
+    let Operands { a, a_at, row, step, b, b_at, b_row, segments, ahead } = *operands;
     let Segments { starts, length, far } = segments;
     if rows == 0 || columns == 0 {
         return;
@@ -462,12 +490,18 @@ pub fn tile(operands: &Operands, place: Place, start: Start, finish: Finish) {
         count: if *length > 0 { starts.len() } else { 0 },
         length: *length,
         c: c.as_mut_ptr().wrapping_add(at),
+        ahead: b.as_ptr().wrapping_add(ahead.0),
+        ahead_step: ahead.1,
         c_row,
         last: (columns - 1) % LANES + 1,
         start,
         finish,
     };
-    let kernels = if columns > LANES { set().two } else { set().one };
+    let kernels = match (columns > LANES, ahead.1 > 0) {
+        (false, _) => set().one,
+        (true, false) => set().two,
+        (true, true) => set().fetching,
+    };
     assert!(columns <= WIDTH, "{columns} columns are no tile");
     // SAFETY: the asserts bound every address that the strides reach, and `set` detected the instructions.
     unsafe { kernels[rows - 1](&call) }
