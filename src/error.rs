@@ -66,6 +66,16 @@ codes! {
         "A trace has tensors by the names of the ONNX file (or by node id), one value a node, and the outputs that `--output` does not give.";
     Recorder = "TL0522", "what a runtime computes cannot be recorded",
         "`tl bisect` runs a Python helper: `pip install -r src/diff/record/requirements.txt`, and name that interpreter with `--python` or `TL_PYTHON`.";
+    Operands = "TL0531", "an operation does not fit its operands",
+        "The message names the operation, the constraint (`spec-tests/ops/`) and the shapes. There is no implicit broadcasting: `broadcast` and `reshape` are operations.";
+    Gradient = "TL0532", "there is no such gradient",
+        "An output of several elements needs a cotangent (`--cotangent`); names are those of inputs and parameters; labels and masks have no gradient (`--wrt` says by what is differentiated).";
+    Anomaly = "TL0533", "a value or a cotangent is NaN or infinite",
+        "The first one is named, in the order of computation. Without `--detect-anomaly` it is computed on.";
+    Tape = "TL0534", "a node of the tape cannot be used so",
+        "Names of inputs, and of parameters and constants, are different; what a checkpoint computed inside is not kept.";
+    Network = "TL0541", "the layers of a network do not fit one another",
+        "The place names the layer, from 0, and the message what it takes and what it is given. `tl zoo show NAME` prints the shape after every layer of a network that fits.";
 }
 
 /// Why a command stopped.

@@ -21,6 +21,7 @@ use tl_kernel::ir::{CheckedGraph, Graph, Shape, Tensor};
 use tl_kernel::limits::Limits;
 use tl_kernel::number::Dyadic;
 use tl_kernel::spec::Op;
+use tl_kernel::{Verdict, conclude, decode, discharge, obligations};
 
 const EXAMPLES: &str = include_str!("../spec-tests/examples.txt");
 const CONSTRAINTS: &str = include_str!("../spec-tests/constraints.txt");
@@ -32,6 +33,7 @@ fn lines(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
 
 /// A graph of one operation, with the words of its inputs and parameters.
 struct Example {
+    text: String,
     graph: CheckedGraph,
     inputs: Named<u32>,
     parameters: Named<u32>,
@@ -63,16 +65,16 @@ fn example(keyword: &str, attributes: &str, parents: &str) -> Example {
     let shapes: Vec<&Shape> = tensors.iter().map(Tensor::shape).collect();
     let shape = if op.is_source() { shapes[0].clone() } else { op.shape(&shapes).unwrap() };
     let last = parents.len();
-    let graph = format!(
+    let text = format!(
         r#"{{"nodes":[{nodes}{{"op":"{keyword}","attributes":{{{attributes}}},"parents":{parents:?},"shape":{shape}}}],"outputs":{{"y":{last}}}}}"#
     );
-    let graph = Graph::decode(Cursor::root(parse(graph.as_bytes()).unwrap()), &Limits::default()).unwrap();
+    let graph = Graph::decode(Cursor::root(parse(text.as_bytes()).unwrap()), &Limits::default()).unwrap();
     let graph = graph.check("", &Limits::default()).unwrap();
     let own = Named::from([("x".to_string(), tensors[0].clone())]);
     match keyword {
-        "input" => Example { graph, inputs: own, parameters: Named::new() },
-        "const" => Example { graph, inputs: Named::new(), parameters: own },
-        _ => Example { graph, inputs, parameters: Named::new() },
+        "input" => Example { text, graph, inputs: own, parameters: Named::new() },
+        "const" => Example { text, graph, inputs: Named::new(), parameters: own },
+        _ => Example { text, graph, inputs, parameters: Named::new() },
     }
 }
 
@@ -85,6 +87,68 @@ impl Example {
         Ok(outputs["y"].data().to_vec())
     }
 
+    /// What the kernel says of the claim `adjoint` by this method, with tangents of the first parents.
+    fn adjoint(&self, method: &str, parents: usize) -> Result<(), &'static str> {
+        let named = |(name, tensor): (&String, &Tensor<u32>)| {
+            let words: Vec<String> = tensor.data().iter().map(|word| format!("{word:08x}")).collect();
+            format!(r#""{name}":{{"shape":{},"words":"{}"}}"#, tensor.shape(), words.join(" "))
+        };
+        // Quarters that grow and change their sign.
+        let quarters = |shape: &Shape| {
+            let word = |i: usize| ((i + 1) as f32 / if i % 3 == 1 { -4.0 } else { 4.0 }).to_bits();
+            Tensor::new(shape.clone(), (0..shape.elements()).map(word).collect()).unwrap()
+        };
+        let x: Vec<String> = self.inputs.iter().map(named).collect();
+        let v = self.inputs.iter().take(parents).map(|(name, x)| named((name, &quarters(x.shape()))));
+        let u = named((&"y".to_string(), &quarters(&self.graph.nodes().last().unwrap().shape)));
+        let (v, x) = (v.collect::<Vec<_>>().join(","), x.join(","));
+        let (points, x) = match method {
+            "identity" => (String::new(), String::new()),
+            _ => (format!(r#","tangents":[{{"inputs":{{{v}}}}}],"cotangents":[{{{u}}}]"#), format!("{{{x}}}")),
+        };
+        let text = format!(
+            r#"{{"format":"tl-cert/1","claim":{{"kind":"adjoint","method":"{method}"{points}}},"model":{{"graph":{},"parameters":{{}}}},"inputs":[{x}]}}"#,
+            self.text
+        );
+        let limits = Limits::default();
+        let certificate = decode(text.as_bytes(), &limits).unwrap().bind(&Default::default(), &limits).unwrap();
+        let parts = obligations(&certificate);
+        let results = parts.into_iter().map(|part| discharge(&certificate, part, &limits)).collect();
+        match conclude(&certificate, results) {
+            Verdict::Accepted(_) => Ok(()),
+            Verdict::Rejected(findings) | Verdict::Declined(findings) => Err(findings[0].code.id()),
+        }
+    }
+
+    /// The cell `vjp`.
+    fn vjp(&self) -> String {
+        let all = self.inputs.len();
+        if self.graph.nodes().last().unwrap().op.is_source() {
+            return "none: a source".to_string();
+        }
+        if self.adjoint("identity", all).is_ok() {
+            return "identity".to_string();
+        }
+        for parents in (1..=all).rev() {
+            let of = match parents {
+                _ if parents == all => String::new(),
+                1 => ", by the first parent alone".to_string(),
+                _ => format!(", by the first {parents} of {all} parents"),
+            };
+            let mut found = Err("");
+            for method in ["exact", "enclosure"] {
+                found = self.adjoint(method, parents);
+                if found.is_ok() {
+                    return format!("{method}{of}");
+                }
+            }
+            if found != Err("TL0201") {
+                return format!("{found:?}");
+            }
+        }
+        "by no parent".to_string()
+    }
+
     /// The cells from `shape rule` to `f32`.
     fn cells(&self, operation: &str) -> [String; 6] {
         let ok = |holds: bool| if holds { "ok".to_string() } else { "wrong".to_string() };
@@ -92,8 +156,9 @@ impl Example {
             EvalError::NotRational { function } => format!("NotRational: {function}"),
             other => format!("{other}"),
         };
-        let rational =
-            self.read(&Rational).map(|values| values.iter().map(|x| x.to_rational()).collect::<Vec<BigRational>>());
+        let rational = self
+            .read(&Rational::default())
+            .map(|values| values.iter().map(|x| x.to_rational()).collect::<Vec<BigRational>>());
         let real = self.read(&Real::new(128)).unwrap_or_else(|error| panic!("{operation}: {error}"));
         // At each place between these ends, no wider than 2^−bits of its size.
         let enclosed = |ends: &[(Dyadic, Dyadic)], bits: i64| {
@@ -170,9 +235,9 @@ fn every_operation_is_read_in_every_reading_and_no_cell_is_empty_or_wrong() {
     assert_eq!(named, Op::KEYWORDS, "the examples are those of the table, in its order");
     matrix::has(|operation| {
         let line = examples.iter().find(|line| line[0] == operation).unwrap();
-        let cells = example(operation, line[1], line[2]).cells(operation);
-        let mut cells: Vec<_> = cells.into_iter().enumerate().collect();
-        cells.push((matrix::ONNX + 1, constraints(operation)));
+        let example = example(operation, line[1], line[2]);
+        let mut cells: Vec<_> = example.cells(operation).into_iter().enumerate().collect();
+        cells.extend([(matrix::ONNX + 1, constraints(operation)), (matrix::VJP, example.vjp())]);
         cells
     });
     let recorded = matrix::recorded();
@@ -183,6 +248,10 @@ fn every_operation_is_read_in_every_reading_and_no_cell_is_empty_or_wrong() {
                 0 | 2..=5 => cell == "ok",
                 1 => cell == "ok" || cell.starts_with("NotRational: "),
                 matrix::ONNX => cell.parse::<usize>().is_ok_and(|count| count > 0) || cell.starts_with("none: "),
+                matrix::VJP => {
+                    let method = cell.split(", by the first ").next().unwrap();
+                    ["identity", "exact", "enclosure", "none: a source"].contains(&method)
+                }
                 _ => cell == "none on its page" || cell.parse::<usize>().is_ok_and(|count| count > 0),
             };
             assert!(said, "{operation}, column {column}: {cell:?}");

@@ -3,11 +3,12 @@
 
 Deterministic; the standard library only. What the checker prints is not written here: the golden run renews it (`BLESS=1`).
 What is true stands in `accepted.py`, what is malformed or false in `rejected.py`, what is not decided in `declined.py`,
-and both sides of two kinds of claims in `traces.py` and `divergences.py`.
+and both sides of the other kinds of claims in `traces.py`, `divergences.py` and `derivatives.py`.
 """
 
 import accepted
 import declined
+import derivatives
 import divergences
 import rejected
 import traces
@@ -15,6 +16,6 @@ from corpus import Corpus
 
 if __name__ == "__main__":
     corpus = Corpus()
-    for module in (accepted, rejected, declined, traces, divergences):
+    for module in (accepted, rejected, declined, traces, divergences, derivatives):
         module.write(corpus)
     corpus.write()

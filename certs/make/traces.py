@@ -113,6 +113,19 @@ def write(c):
         "TL0141",
     )
 
+    same = [source("input", "x", [1]), source("const", "x", [1]), node("sub", [0, 1], [1])]
+    c.add(
+        "trace_parameter_named_like_an_input",
+        "an input and a parameter are both called x; the recorded difference is that of the input with itself",
+        certificate(
+            {"kind": "trace", "tolerance": EXACT, "nodes": [{}], "outputs": [{"y": recorded([1], words([0]))}]},
+            graph(same, y=2),
+            [{"x": recorded([1], words([3]))}],
+            parameters={"x": recorded([1], words([1]))},
+        ),
+        "TL0251",
+    )
+
     c.section("reject", "Traces that are malformed")
     c.add("trace_source", "an input is a datum; it is not recorded again", trace(at=[BOTH | {"0": INPUT["x"]}]), "TL0141")
     c.add("trace_output_twice", "the output is recorded among the nodes too", trace(at=[BOTH | {"6": OUTPUT["y"]}]), "TL0141")

@@ -12,9 +12,10 @@ class Rejected(Exception): pass
 class Declined(Exception): pass
 
 KINDS = "forward exec trace divergence gradient adjoint region region32 counterexample error_bound step"
-OTHERS = """adaptive_avg_pool avg_pool batch_norm clamp concat conv conv_transpose cos elu erf exp gather gelu global_avg_pool group_norm
-    hard_sigmoid hard_swish instance_norm layer_norm leaky_relu log log_softmax logsumexp masked_softmax max_pool mish pad permute pow rms_norm
-    rsqrt sigmoid silu sin slice softmax softplus sqrt tanh transpose upsample""".split()  # in the vocabulary, not evaluated here
+OTHERS = """adaptive_avg_pool avg_pool batch_norm bce bce_with_logits clamp concat conv conv_transpose cos cosine cross_entropy elu erf exp gather
+    gelu global_avg_pool group_norm hard_sigmoid hard_swish hinge huber instance_norm kl layer_norm leaky_relu log log_softmax logsumexp mae
+    masked_softmax max_pool mish mse nll pad permute poisson pow rms_norm rsqrt sigmoid silu sin slice softmax softplus sqrt tanh transpose
+    upsample""".split()  # in the vocabulary, not evaluated here
 MAX_ELEMENTS, MAX_WORK = 1 << 24, 1 << 27  # limits of this checker (graph_c6)
 
 def need(condition, why):

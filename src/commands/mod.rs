@@ -10,6 +10,8 @@ mod diff;
 mod generate;
 mod import;
 mod run;
+mod view;
+mod zoo;
 
 pub(crate) use certify::settings;
 
@@ -60,6 +62,10 @@ enum Command {
     Generate(generate::Generate),
     /// List the bug zoo with its numbers, or run entries of it: broken, fixed, and the certificates of the difference
     Bugs(bugs::Bugs),
+    /// Draw a graph, or a run of it with its gradients, as one self-contained page
+    View(view::Show),
+    /// Networks as lists of layers: list, show, count and check them, and build graph files of them
+    Zoo(zoo::Zoo),
     /// Print the JSON Schema of certificates
     Schema,
     /// Print the page of a diagnostic code, such as TL0231
@@ -149,6 +155,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Corpus(corpus) => corpus.run(&mut text, &mut notes),
         Command::Generate(generate) => generate.run(&mut text),
         Command::Bugs(bugs) => bugs.run(&mut text, &mut notes),
+        Command::View(view) => view.run(&mut text),
+        Command::Zoo(zoo) => zoo.run(&mut text, &mut notes),
         Command::Schema => schema(&mut text),
         Command::Explain { code } => explain(code, &mut text),
         Command::Completions { shell } => completions(*shell, &mut text),

@@ -24,21 +24,35 @@ What is tested of every operation. The tests `status` and `onnx_node` write this
 | f32 | ok: the engine's floats are these words, bit by bit |
 | ONNX | in how many of ONNX's own node tests that run (`tests/onnx_node.rs`) the operation occurs |
 | constraints | how many numbered constraints `ops/OPERATION.md` has, each of which `constraints.txt` both keeps and breaks |
+| vjp | the reverse rule is adjoint to the derivative of the value: the first method of claim `adjoint` by which the kernel accepts it, for the example's graph (`identity`) or at its point; a parent that is left out (a mask, labels, signs, weights of classes) takes no cotangent, and asking for one is refused |
 
-| operation | shape rule | Rational | Real | Interval | Binary32 | f32 | ONNX | constraints |
-|---|---|---|---|---|---|---|---|---|
+| operation | shape rule | Rational | Real | Interval | Binary32 | f32 | ONNX | constraints | vjp |
+|---|---|---|---|---|---|---|---|---|---|
 ";
 /// The columns after the name.
-pub(crate) const COLUMNS: usize = 8;
+pub(crate) const COLUMNS: usize = 9;
 /// The column of the ONNX cases.
 pub(crate) const ONNX: usize = 6;
+/// The column of the reverse rule.
+pub(crate) const VJP: usize = 8;
 /// Why no ONNX case has an operation.
 const NO_CASE: &[(&str, &str)] = &[
     ("flatten", "none: the importer writes a reshape"),
     ("transpose", "none: the importer writes a permute"),
     ("adaptive_avg_pool", "none: ONNX has no such operator"),
     ("logsumexp", "none: but for a reduction of nothing, its cases are float64"),
+    ("mse", NO_LOSS),
+    ("mae", NO_LOSS),
+    ("huber", NO_LOSS),
+    ("bce", NO_LOSS),
+    ("bce_with_logits", NO_LOSS),
+    ("kl", NO_LOSS),
+    ("hinge", NO_LOSS),
+    ("poisson", NO_LOSS),
+    ("cosine", NO_LOSS),
 ];
+/// Of the losses ONNX has those of classes only.
+const NO_LOSS: &str = "none: ONNX has no such operator";
 
 pub(crate) fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("spec-tests/STATUS.md")

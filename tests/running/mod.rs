@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use num_traits::ToPrimitive;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use tl_kernel::context::{Context, EvalError};
 use tl_kernel::ir::evaluate::Named;
@@ -101,6 +102,11 @@ impl Context for Running {
     }
     fn min(&self, x: &Bounded, y: &Bounded) -> Result<Bounded, EvalError> {
         Ok(Bounded { value: x.value.min(y.value), error: x.error.max(y.error) })
+    }
+    /// What every program that keeps within the bounds finds.
+    fn order(&self, x: &Bounded, y: &Bounded) -> Result<Option<Ordering>, EvalError> {
+        let known = (x.value - y.value).abs() > x.error + y.error || x.error == 0.0 && y.error == 0.0;
+        Ok(if known { x.value.partial_cmp(&y.value) } else { None })
     }
     fn sqrt(&self, x: &Bounded) -> Result<Bounded, EvalError> {
         x.monotone(|x| x.max(0.0).sqrt(), 1.0)

@@ -159,6 +159,35 @@ const EXAMPLES: &[Example] = &[
             r#""gap": {"kind": "element", "output": "y", "index": [0], "beyond": {"abs": "0", "rel": "0"}}"#,
         )],
     ),
+    Example {
+        code: "TL0270",
+        shown: &[(OUTPUTS, r#""gradients": [{"inputs": {"x": {"shape": [2], "words": "3f800000 00000000"}}}]"#)],
+        told: &[(KIND, r#""kind": "gradient","#)],
+        options: &[],
+    },
+    Example {
+        code: "TL0271",
+        shown: &[(
+            OUTPUTS,
+            r#""cotangents": [{"y": {"shape": [2], "words": "3f800000 3f800000"}}],
+"gradients": [{"inputs": {"x": {"shape": [2], "words": "3f800000 3f800000"}}}]"#,
+        )],
+        told: &[(KIND, r#""kind": "gradient","#)],
+        options: &[],
+    },
+    Example {
+        code: "TL0273",
+        shown: &[(KIND, r#""kind": "adjoint","#), (TOLERANCE, r#""method": "identity""#)],
+        told: &[
+            (
+                r#",
+    "outputs": [{"y": {"shape": [2], "words": "3f800000 00000000"}}]"#,
+                "",
+            ),
+            (INPUTS, r#""inputs": []"#),
+        ],
+        options: &[],
+    },
     limit("TL0301", &["--max-json-bytes", "100"]),
     limit("TL0302", &["--max-elements", "3"]),
     limit("TL0303", &["--max-nodes", "1"]),

@@ -87,6 +87,12 @@ fn what_a_model_may_not_be_is_refused_with_its_code_and_place() {
     let symbolic =
         [bytes(1, relu()), bytes(11, value("x", 1, &[Err("N"), Err("width")])), bytes(12, value("y", 1, &[]))].concat();
     let initializer = |t: Vec<u8>| model(13, graph(&[node("Add", &["x", "c"], &["y"], &[])], bytes(5, t)), Vec::new());
+    let nll = |label: i64, attributes: &[Vec<u8>]| {
+        let labels = [int(1, 1), int(2, 7), bytes(8, "c"), bytes(9, label.to_le_bytes())].concat();
+        let node = node("NegativeLogLikelihoodLoss", &["x", "c"], &["y"], attributes);
+        model(13, graph(&[node], bytes(5, labels)), Vec::new())
+    };
+    let average = [bytes(1, "reduction"), bytes(4, "average"), int(20, 3)].concat();
     let subgraph = [bytes(1, "body"), bytes(6, plain()), int(20, 5)].concat();
     for (bytes, code, mention) in [
         (Vec::new(), "TL0415", "ai.onnx"),
@@ -147,6 +153,12 @@ fn what_a_model_may_not_be_is_refused_with_its_code_and_place() {
         (one(node("MatMul", &["x", "x"], &["y"], &[])), "TL0430", "matmul_c2"),
         (one(node("Shape", &["x"], &["y"], &[])), "TL0421", "int64"),
         (one(node("Dropout", &["x"], &["d", "y"], &[])), "TL0417", "output 1"),
+        (one(node("NegativeLogLikelihoodLoss", &["x", "x"], &["y"], &[])), "TL0429", "labels"),
+        (one(node("SoftmaxCrossEntropyLoss", &["x", "x"], &["y"], &[])), "TL0429", "labels"),
+        (one(node("SoftmaxCrossEntropyLoss", &["x"], &["y"], &[])), "TL0426", "1 inputs"),
+        (nll(1, &[average]), "TL0419", "average"),
+        (nll(1, &[attribute("ignore_index", 16_777_217)]), "TL0430", "nll_c4"),
+        (nll(16_777_217, &[]), "TL0431", "16777217"),
         // 1, then −∞: a mask, which nothing but a softmax reads.
         (initializer(tensor("c", &[2], bytes(9, [0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xff]))), "TL0417", "softmax"),
         (one(node("Less", &["x", "x"], &["y"], &[])), "TL0429", "input 0"),

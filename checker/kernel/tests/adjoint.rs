@@ -1,12 +1,14 @@
 //! Every reverse rule against the operation's own value, differentiated forward: a certificate `adjoint` for each operation of the vocabulary, decided by the kernel.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::float_arithmetic, reason = "a test fails by panicking, and makes its words of floats")]
+
 use tl_kernel::cert::json::{Cursor, parse};
 use tl_kernel::ir::Shape;
 use tl_kernel::spec::Op;
 use tl_kernel::{Limits, Verdict, conclude, decode, discharge, obligations};
 
 /// Keyword, attributes, shapes of the parents.
-type Row = (&'static str, &'static str, &'static [&'static [usize]]);
+type Row<'a> = (&'a str, &'a str, &'a [&'a [usize]]);
 
 /// Rational operations: identities.
 const RATIONAL: &[Row] = &[
@@ -68,6 +70,8 @@ const RATIONAL: &[Row] = &[
     ("global_avg_pool", "{}", &[&[2, 3, 2, 2]]),
     ("adaptive_avg_pool", r#"{"output":[2,2]}"#, &[&[1, 2, 3, 5]]),
     ("upsample", r#"{"mode":"linear","coordinates":"half_pixel","size":[5,3],"scale":["5/2","1"]}"#, &[&[1, 2, 2, 3]]),
+    ("mse", r#"{"reduction":"none"}"#, &[&[2, 3], &[2, 3]]),
+    ("mse", r#"{"reduction":"batch_mean"}"#, &[&[2, 3], &[2, 3]]),
     ("upsample", r#"{"mode":"nearest_floor","coordinates":"asymmetric","size":[4],"scale":["2"]}"#, &[&[1, 2, 2]]),
 ];
 
@@ -121,6 +125,87 @@ const SMOOTH: &[Row] = &[
     ("batch_norm", r#"{"statistics":"given","epsilon":"1/1000"}"#, &[&[2, 3, 2], &[3], &[3], &[3], &[3]]),
 ];
 
+/// Losses: a row, what numbers each parent has (as [`words`] names them), and the method.
+const LOSSES: &[(Row, &str, &str)] = &[
+    (("mse", r#"{"reduction":"none"}"#, &[&[2, 3], &[2, 3]]), "ss", "exact"),
+    (("mse", r#"{"reduction":"mean"}"#, &[&[2, 3], &[2, 3]]), "ss", "exact"),
+    (("mse", r#"{"reduction":"sum"}"#, &[&[3], &[3]]), "ss", "exact"),
+    (("mse", r#"{"reduction":"batch_mean"}"#, &[&[2, 3], &[2, 3]]), "ss", "exact"),
+    (("mae", r#"{"reduction":"none"}"#, &[&[2, 3], &[2, 3]]), "ss", "exact"),
+    (("mae", r#"{"reduction":"batch_mean"}"#, &[&[2, 3], &[2, 3]]), "ss", "exact"),
+    (("huber", r#"{"delta":"15/7","reduction":"none"}"#, &[&[3, 4], &[3, 4]]), "ss", "exact"),
+    (("huber", r#"{"delta":"7/3","reduction":"mean"}"#, &[&[3, 4], &[3, 4]]), "ss", "exact"),
+    (("hinge", r#"{"margin":"1","reduction":"none"}"#, &[&[2, 3], &[2, 3]]), "s±", "exact"),
+    (("hinge", r#"{"margin":"1","reduction":"sum"}"#, &[&[2, 3], &[2, 3]]), "ss", "exact"),
+    (("bce", r#"{"reduction":"none"}"#, &[&[2, 3], &[2, 3]]), "qq", "enclosure"),
+    (("bce", r#"{"reduction":"mean"}"#, &[&[2, 3], &[2, 3]]), "qs", "enclosure"),
+    (("bce_with_logits", r#"{"positive_weight":"1","reduction":"none"}"#, &[&[2, 3], &[2, 3]]), "sq", "enclosure"),
+    (("bce_with_logits", r#"{"positive_weight":"5/2","reduction":"mean"}"#, &[&[2, 3], &[2, 3]]), "ss", "enclosure"),
+    (("kl", r#"{"reduction":"none"}"#, &[&[2, 3], &[2, 3]]), "sq", "enclosure"),
+    (("kl", r#"{"reduction":"batch_mean"}"#, &[&[2, 3], &[2, 3]]), "sp", "enclosure"),
+    (("poisson", r#"{"log_input":true,"epsilon":"0","reduction":"none"}"#, &[&[2, 3], &[2, 3]]), "sp", "enclosure"),
+    (("poisson", r#"{"log_input":false,"epsilon":"1/8","reduction":"mean"}"#, &[&[2, 3], &[2, 3]]), "pp", "enclosure"),
+    (("cosine", r#"{"margin":"-1/2","reduction":"none"}"#, &[&[4, 3], &[4, 3], &[4]]), "ss±", "enclosure"),
+    (("cosine", r#"{"margin":"0","reduction":"mean"}"#, &[&[2, 2, 3], &[2, 2, 3], &[2, 2]]), "ss±", "enclosure"),
+    (("cosine", r#"{"margin":"0","reduction":"sum"}"#, &[&[3], &[3], &[]]), "ss±", "enclosure"),
+    (("nll", r#"{"targets":"labels","ignore_index":[],"reduction":"none"}"#, &[&[4, 3], &[4]]), "sL", "exact"),
+    (
+        ("nll", r#"{"targets":"labels","ignore_index":[1],"reduction":"mean"}"#, &[&[4, 3, 2], &[4, 2], &[3]]),
+        "sLW",
+        "exact",
+    ),
+    (
+        ("nll", r#"{"targets":"probabilities","ignore_index":[],"reduction":"sum"}"#, &[&[2, 3, 2], &[2, 3, 2], &[3]]),
+        "sWW",
+        "exact",
+    ),
+    (
+        (
+            "cross_entropy",
+            r#"{"predictions":"logits","targets":"labels","label_smoothing":"0","ignore_index":[],"reduction":"none"}"#,
+            &[&[4, 3], &[4]],
+        ),
+        "sL",
+        "enclosure",
+    ),
+    (
+        (
+            "cross_entropy",
+            r#"{"predictions":"logits","targets":"labels","label_smoothing":"1/5","ignore_index":[2],"reduction":"mean"}"#,
+            &[&[4, 3, 2], &[4, 2], &[3]],
+        ),
+        "sLW",
+        "enclosure",
+    ),
+    (
+        (
+            "cross_entropy",
+            r#"{"predictions":"logits","targets":"probabilities","label_smoothing":"1/5","ignore_index":[],"reduction":"mean"}"#,
+            &[&[2, 3, 2], &[2, 3, 2], &[3]],
+        ),
+        "sWW",
+        "enclosure",
+    ),
+    (
+        (
+            "cross_entropy",
+            r#"{"predictions":"probabilities","targets":"labels","label_smoothing":"1/5","ignore_index":[],"reduction":"sum"}"#,
+            &[&[4, 3], &[4]],
+        ),
+        "qL",
+        "enclosure",
+    ),
+    (
+        (
+            "cross_entropy",
+            r#"{"predictions":"probabilities","targets":"probabilities","label_smoothing":"0","ignore_index":[],"reduction":"none"}"#,
+            &[&[2, 3, 2], &[2, 3, 2], &[3]],
+        ),
+        "qWW",
+        "enclosure",
+    ),
+];
+
 /// Operations without a row above, and why.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("input", "a source"),
@@ -146,20 +231,41 @@ fn graph(keyword: &str, attributes: &str, parents: &[&[usize]]) -> (String, Vec<
     (nodes, shapes, shape)
 }
 
-/// Words of multiples of 1/64 between 1/8 and 8, no two alike within a tensor; of either sign where `signed`.
-fn words(shape: &Shape, seed: u64, signed: bool) -> String {
+/// Words of a tensor. Their kinds: `p` positive, `s` of either sign, `q` probabilities; and for parents that take no tangent `W` positive, `±` 1 or −1, `L` labels below 3, `M` 0 or 1, `2` 1 or 2.
+/// The former are multiples of 1/64 between 1/8 and 8 (of 1/1024 below 1/2 for `q`), no two alike within a tensor.
+fn words(shape: &Shape, seed: u64, kind: char) -> String {
     let mut state = seed;
     let mut seen = std::collections::BTreeSet::new();
-    let mut next = || loop {
+    let mut next = |i: usize| loop {
         state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         let size = 8 + (state >> 33) % 504;
-        if seen.insert(size) {
-            let value = size as f32 / 64.0;
-            return if signed && state >> 60 & 1 == 1 { -value } else { value };
+        if !seen.insert(size) {
+            continue;
         }
+        let (value, odd) = (size as f32 / 64.0, state >> 60 & 1 == 1);
+        return match kind {
+            's' | '±' if odd => {
+                if kind == 's' {
+                    -value
+                } else {
+                    -1.0
+                }
+            }
+            '±' => 1.0,
+            'q' => value / 16.0,
+            'L' => ((i + seed as usize) % 3) as f32,
+            'M' => f32::from(odd),
+            '2' => 1.0 + f32::from(odd),
+            _ => value,
+        };
     };
-    let words: Vec<String> = (0..shape.elements()).map(|_| format!("{:08x}", next().to_bits())).collect();
+    let words: Vec<String> = (0..shape.elements()).map(|i| format!("{:08x}", next(i).to_bits())).collect();
     format!(r#"{{"shape":{shape},"words":"{}"}}"#, words.join(" "))
+}
+
+/// Whether the parents with words of this kind take a tangent.
+fn moves(kind: char) -> bool {
+    matches!(kind, 'p' | 's' | 'q')
 }
 
 fn verdict(text: &str) -> Verdict {
@@ -173,18 +279,33 @@ fn verdict(text: &str) -> Verdict {
     decide().unwrap_or_else(|finding| tl_kernel::refuse(vec![finding]))
 }
 
-fn at_points(row: &Row, method: &str, signed: bool, seed: u64) -> Verdict {
+/// The verdict at one point, where the parents have words of these `kinds` and those that are `asked` for take a tangent.
+fn at_point(row: &Row, method: &str, kinds: &str, asked: impl Fn(char) -> bool, seed: u64) -> Verdict {
     let (graph, shapes, shape) = graph(row.0, row.1, row.2);
-    let list = |offset: u64, signed| {
-        let tensors = shapes.iter().enumerate();
-        let tensors = tensors.map(|(i, shape)| format!(r#""x{i}":{}"#, words(shape, seed + offset + i as u64, signed)));
-        format!("{{{}}}", tensors.collect::<Vec<_>>().join(","))
-    };
-    let (x, v, u) = (list(0, signed), list(10, true), words(&shape, seed + 20, true));
+    let parents = || shapes.iter().zip(kinds.chars()).enumerate();
+    assert_eq!(parents().count(), shapes.len(), "{row:?}");
+    let x = parents().map(|(i, (shape, kind))| format!(r#""x{i}":{}"#, words(shape, seed + i as u64, kind)));
+    let v = parents().filter(|(_, (_, kind))| asked(*kind));
+    let v = v.map(|(i, (shape, _))| format!(r#""x{i}":{}"#, words(shape, seed + 10 + i as u64, 's')));
+    let (x, v) = (x.collect::<Vec<_>>().join(","), v.collect::<Vec<_>>().join(","));
+    let u = words(&shape, seed + 20, 's');
     verdict(&format!(
-        r#"{{"format":"tl-cert/1","claim":{{"kind":"adjoint","method":"{method}","tangents":[{{"inputs":{v}}}],"cotangents":[{{"y":{u}}}]}},
-            "model":{{"graph":{graph},"parameters":{{}}}},"inputs":[{x}]}}"#
+        r#"{{"format":"tl-cert/1","claim":{{"kind":"adjoint","method":"{method}","tangents":[{{"inputs":{{{v}}}}}],"cotangents":[{{"y":{u}}}]}},
+            "model":{{"graph":{graph},"parameters":{{}}}},"inputs":[{{{x}}}]}}"#
     ))
+}
+
+/// The same for parents of one kind.
+fn at_points(row: &Row, method: &str, signed: bool, seed: u64) -> Verdict {
+    at_point(row, method, &(if signed { "s" } else { "p" }).repeat(row.2.len()), moves, seed)
+}
+
+/// The code of the first finding.
+fn code(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Accepted(_) => "accepted",
+        Verdict::Rejected(findings) | Verdict::Declined(findings) => findings[0].code.id(),
+    }
 }
 
 fn identity(graph: &str) -> Verdict {
@@ -221,9 +342,44 @@ fn the_rules_of_smooth_operations_are_adjoint_to_a_hundred_digits() {
 }
 
 #[test]
+fn the_rules_of_losses_are_adjoint_beside_the_kinks() {
+    for (row, kinds, method) in LOSSES {
+        for seed in 1..=3 {
+            let verdict = at_point(row, method, kinds, moves, seed);
+            assert!(matches!(&verdict, Verdict::Accepted(_)), "{row:?} {seed}: {verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn no_derivative_is_taken_by_labels_by_weights_of_classes_or_by_the_sign_of_a_pair() {
+    for (row, kinds, method) in LOSSES.iter().filter(|(row, ..)| matches!(row.0, "nll" | "cross_entropy" | "cosine")) {
+        for still in kinds.chars().filter(|&kind| !moves(kind)) {
+            let verdict = at_point(row, method, kinds, |kind| moves(kind) || kind == still, 1);
+            assert_eq!(code(&verdict), "TL0201", "{row:?} {still}: {verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn a_masked_softmax_is_differentiated_at_a_mask_of_zeros_and_ones() {
+    for blocked in ["zeros", "undefined"] {
+        let attributes = format!(r#"{{"axis":1,"fully_blocked":"{blocked}"}}"#);
+        let row: (&str, &str, &[&[usize]]) = ("masked_softmax", &attributes, &[&[3, 5], &[3, 5]]);
+        for seed in 1..=3 {
+            let verdict = at_point(&row, "enclosure", "sM", moves, seed);
+            assert!(matches!(&verdict, Verdict::Accepted(_)), "{blocked} {seed}: {verdict:?}");
+        }
+        assert_eq!(code(&at_point(&row, "enclosure", "s2", moves, 1)), "TL0201");
+        assert_eq!(code(&at_point(&row, "enclosure", "sM", |_| true, 1)), "TL0201");
+    }
+}
+
+#[test]
 fn every_operation_has_a_row() {
     for keyword in Op::KEYWORDS {
-        let rows = RATIONAL.iter().chain(PIECEWISE).chain(SMOOTH).map(|row| row.0);
+        let losses = LOSSES.iter().map(|(row, ..)| row);
+        let rows = RATIONAL.iter().chain(PIECEWISE).chain(SMOOTH).chain(losses).map(|row| row.0);
         let known = rows.chain(ELSEWHERE.iter().map(|(keyword, _)| *keyword)).any(|known| known == *keyword);
         assert!(known, "{keyword} has no row and no reason");
     }

@@ -236,7 +236,7 @@ fn hostile_attributes_give_a_fault_or_a_value_and_never_a_panic() {
             if op.work(&shapes, &shape) > 10_000 || shape.elements() > 10_000 {
                 continue;
             }
-            let one = Rational.integer(1).unwrap();
+            let one = Rational::default().integer(1).unwrap();
             let parents: Vec<_> =
                 parents.iter().map(|s| Tensor::new(s.clone(), vec![one.clone(); s.elements()]).unwrap()).collect();
             let parents: Vec<_> = parents.iter().collect();

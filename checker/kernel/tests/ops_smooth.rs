@@ -349,5 +349,5 @@ fn every_value_over_the_reals_encloses_its_reference_narrowly() {
             operations.insert(op.name());
         }
     }
-    assert_eq!((operations.len(), values), (25, 2 * 1332));
+    assert_eq!((operations.len(), values), (36, 2 * 1890));
 }

@@ -153,6 +153,62 @@ fn greatest_radii_do_not_overflow() {
 }
 
 #[test]
+fn short_words_at_the_limits_of_their_window_give_the_exact_sum() {
+    // A row of few: eight words of 24 bits at exponent 0, which tell the window, and others at one exponent: in and beside −13 ..= 9 on the left,
+    // −24 ..= 15 on the right.
+    let row = |terms: usize, mantissa: i64, exponent: i64| -> Vec<Ball> {
+        let word = |t: usize| if t < 8 { (1 << 24) - 1 } else { mantissa };
+        let at = |t: usize| if t < 8 { 0 } else { exponent };
+        (0..terms).map(|t| Ball::exact(Dyadic::new(BigInt::from(word(t)), at(t)))).collect()
+    };
+    let most = (1 << 24) - 1;
+    for (terms, left_rows) in [(9, 1), (31, 2), (40, 24), (40, 25), (1 << 16, 1), ((1 << 16) + 1, 1)] {
+        for (left, x) in [(-14, most), (-13, most), (9, most), (10, -most), (9, most + 1), (700, 0)] {
+            for (right, y) in
+                [(-25, most), (-24, -most), (15, most), (15, -most), (16, most), (15, -most - 1), (900, 0)]
+            {
+                let (xs, ys) = (vec![row(terms, x, left); left_rows].concat(), row(terms, y, right));
+                let dots = Real::new(256).dots(&Rows::contiguous(&xs, terms), &Rows::contiguous(&ys, terms), None);
+                let count = BigInt::from(terms - 8);
+                let rest = Dyadic::new(BigInt::from(x) * y * count, left + right);
+                let exact = Dyadic::integer(8 * most).mul(&Dyadic::integer(most)).add(&rest);
+                for dot in dots.unwrap() {
+                    assert!(
+                        dot.is_exact() && *dot.mid() == exact,
+                        "{terms} terms, {x} · 2^{left}, {y} · 2^{right}: {dot:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn few_fat_or_long_rows_against_short_words_are_enclosed() {
+    let mut random = Random(16);
+    for (precision, words, span) in [(32, 1, 3), (64, 1, 20), (128, 3, 2), (128, 3, 60), (200, 4, 3), (200, 4, 500)] {
+        for (left_rows, fat) in [(1, false), (1, true), (2, true), (5, true), (9, false), (24, true)] {
+            let (x, bias) = (random.balls(left_rows * 33, words, span, fat), random.balls(7, 2, 5, fat));
+            let mut weights = random.balls(7 * 33, 1, 0, false);
+            for weight in &mut weights {
+                let mantissa = weight.mid().mantissa().into_owned() >> 30u32;
+                *weight = Ball::exact(Dyadic::new(mantissa, -30 + random.below(12) as i64));
+            }
+            let rows = (Rows::contiguous(&x, 33), Rows::contiguous(&weights, 33));
+            let what = format!("{left_rows} rows at {precision} bits within {span}, fat {fat}");
+            assert_enclosed(&Real::new(precision), &rows.0, &rows.1, Some(&bias), &what);
+        }
+    }
+    // One inexact weight, and one of 25 bits, send the rows the other way.
+    for odd in [Ball::new(Dyadic::integer(3), Mag::new(1, -20)), Ball::exact(Dyadic::integer((1 << 24) + 1))] {
+        let (x, mut weights) = (random.balls(40, 3, 9, true), vec![Ball::exact(Dyadic::integer(5)); 40]);
+        weights[33] = odd;
+        let rows = (Rows::contiguous(&x, 20), Rows::contiguous(&weights, 20));
+        assert_enclosed(&Real::new(128), &rows.0, &rows.1, None, "an odd weight");
+    }
+}
+
+#[test]
 fn wild_exponents_are_enclosed_on_either_side() {
     let mut random = Random(13);
     for span in [7, 31, 60, 140, 300, 5000, 1 << 30] {

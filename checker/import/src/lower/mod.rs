@@ -10,6 +10,7 @@ mod conv;
 mod elementwise;
 mod index;
 mod interpolate;
+mod loss;
 mod norm;
 mod pool;
 mod reduce;
@@ -87,6 +88,7 @@ operators! {
     "Mod" 10 2..=2 => elementwise::modulo;
     "Mul" 7 2..=2 => elementwise::binary;
     "Neg" 6 1..=1 => elementwise::unary;
+    "NegativeLogLikelihoodLoss" 12 2..=3 => loss::nll;
     "Not" 1 1..=1 => elementwise::unary;
     "Or" 7 2..=2 => elementwise::folded;
     "PRelu" 7 2..=2 => activation::prelu;
@@ -115,6 +117,7 @@ operators! {
     "Size" 1 1..=1 => constant::size;
     "Slice" 1 1..=5 => index::slice;
     "Softmax" 1 1..=1 => softmax::softmax;
+    "SoftmaxCrossEntropyLoss" 12 2..=3 => loss::softmax_cross_entropy;
     "Softplus" 1 1..=1 => elementwise::unary;
     "Softsign" 1 1..=1 => activation::softsign;
     "SpaceToDepth" 1 1..=1 => shape::space_to_depth;

@@ -15,6 +15,7 @@ use super::{Case, Facts, Rule, finding, forward, gradient, model_in_words};
 use crate::cert::Certificate;
 use crate::cert::digest::Digest;
 use crate::cert::json::Object;
+use crate::context::chosen::{Any, Chosen};
 use crate::context::degree::{Degree, Degrees};
 use crate::context::dual::{Dual, Pair};
 use crate::context::rational::{Number, Rational};
@@ -66,14 +67,14 @@ const BITS: u64 = 1 << 15;
 const STEP: u64 = 1 << 12;
 
 /// The sources, tangents of sources and cotangents of outputs at one point, by node.
-struct At<V> {
-    sources: ById<V>,
-    tangents: ById<V>,
-    cotangents: ById<V>,
+struct At {
+    sources: ById<Any>,
+    tangents: ById<Any>,
+    cotangents: ById<Any>,
 }
 
 /// `⟨u, J·v⟩` and `⟨Jᵀu, v⟩`.
-fn sides<C: Context>(graph: &CheckedGraph, context: &C, at: At<C::Value>) -> Result<[C::Value; 2], Located> {
+fn sides(graph: &CheckedGraph, context: &Chosen, at: At) -> Result<[Any; 2], Located> {
     let dual = Dual(context);
     let pairs = |id: &usize| {
         let mut tangents = at.tangents.get(id).map(|tangent| tangent.data().iter());
@@ -82,13 +83,13 @@ fn sides<C: Context>(graph: &CheckedGraph, context: &C, at: At<C::Value>) -> Res
     };
     let nodes = 0..graph.nodes().len();
     let values = Cut::of(graph, nodes, |_| false).values(graph, |_| &dual, |id| pairs(&id).map(Ok))?;
-    let plain = |(&id, tensor): (&usize, &Tensor<Pair<C::Value>>)| (id, tensor.map(|pair| pair.value.clone()));
-    let along = |(&id, u): (&usize, &Tensor<C::Value>)| {
+    let plain = |(&id, tensor): (&usize, &Tensor<Pair<Any>>)| (id, tensor.map(|pair| pair.value.clone()));
+    let along = |(&id, u): (&usize, &Tensor<Any>)| {
         let pairs = values.get(&id).into_iter().flat_map(|tensor| tensor.data());
         let moving = pairs.zip(u.data()).filter_map(|(pair, u)| Some((pair.tangent.as_ref()?, u)));
         moving.map(|(tangent, u)| context.mul(u, tangent)).collect::<Vec<_>>()
     };
-    let total = |terms: Vec<Result<C::Value, EvalError>>| {
+    let total = |terms: Vec<Result<Any, EvalError>>| {
         let terms = terms.into_iter().collect::<Result<Vec<_>, _>>();
         terms.and_then(|terms| context.sum(&terms)).map_err(|error| Located { node: 0, op: "", error })
     };
@@ -126,15 +127,14 @@ impl Rule for Adjoint {
         match self.method {
             Method::Identity => identity(case.certificate.graph(), case.certificate.graph_digest()),
             Method::Exact => {
-                let context = Rational::new(BITS);
-                let [forward, reverse] =
-                    sides(case.certificate.graph(), &context, listed(case, &context)?).map_err(unsuited)?;
-                equal(&context, &forward, &reverse)?;
-                Ok(vec![("both sides", decimal(&forward.to_rational(), 9, false))])
+                let context = Chosen::Rational(Rational::new(BITS));
+                let sides = sides(case.certificate.graph(), &context, listed(case, &context)?).map_err(unsuited)?;
+                Ok(vec![("both sides", decimal(&equal(&sides)?.to_rational(), 9, false))])
             }
             Method::Enclosure => forward::decided(case.certificate, 512, limits, |precision| {
                 let real = Real::new(precision);
-                let sides = sides(case.certificate.graph(), &real, listed(case, &real)?);
+                let context = Chosen::Real(real.clone());
+                let sides = sides(case.certificate.graph(), &context, listed(case, &context)?);
                 overlap(&real, &sides.map_err(|located| finding(located).with("precision", precision.to_string()))?)
             }),
         }
@@ -145,7 +145,7 @@ impl Rule for Adjoint {
         match self.method {
             Method::Identity => format!(
                 "for all inputs, parameters, tangents v and cotangents u at which both sides are defined, <u, Jv> = <J^T u, v> over the rationals, where J is the derivative of the values and J^T u \
-                 what the reverse rules give, up to a probability of error below 2^-100, in the graph {:?}",
+                 what the reverse rules give, up to a probability of error below 2^-100 (SHA-256 draws the point), in the graph {:?}",
                 certificate.graph_digest()
             ),
             Method::Exact => format!(
@@ -168,7 +168,7 @@ fn unsuited(located: Located) -> Diagnostic {
 }
 
 /// The listed points of a case.
-fn listed<C: Context>(case: &Case, context: &C) -> Result<At<C::Value>, Diagnostic> {
+fn listed(case: &Case, context: &Chosen) -> Result<At, Diagnostic> {
     let (graph, points) = (case.certificate.graph(), case.points(context)?);
     let failed = |error: EvalError| Diagnostic::new(Code::NotFinite, "/claim", error.to_string());
     let of = |id| Some((id, source(graph, id, context, &case.certificate.parameters, &points)?));
@@ -181,17 +181,23 @@ fn listed<C: Context>(case: &Case, context: &C) -> Result<At<C::Value>, Diagnost
     })
 }
 
-/// That two rational numbers are one.
-fn equal(context: &Rational, forward: &Number, reverse: &Number) -> Result<(), Diagnostic> {
-    let same = context.order(forward, reverse).is_ok_and(|order| order.is_some_and(|order| order.is_eq()));
-    let found = Code::NotAdjoint.unless(same, "/claim", || "the two sides differ".into());
-    found.map_err(|found| {
-        found.comparing(decimal(&reverse.to_rational(), 12, false), decimal(&forward.to_rational(), 12, false))
-    })
+/// The finding that values of another reading came out, a bug of ours.
+fn mixed() -> Diagnostic {
+    Diagnostic::new(Code::Internal, "/claim", "a side has a value of another reading")
+}
+
+/// The rational number that both sides are.
+fn equal(sides: &[Any; 2]) -> Result<&Number, Diagnostic> {
+    let [Any::Rational(forward), Any::Rational(reverse)] = sides else { return Err(mixed()) };
+    let [from, to] = [forward, reverse].map(Number::to_rational);
+    let found = Code::NotAdjoint.unless(from == to, "/claim", || "the two sides differ".into());
+    found.map_err(|found| found.comparing(decimal(&to, 12, false), decimal(&from, 12, false)))?;
+    Ok(forward)
 }
 
 /// That two enclosures are of one number, to a hundred digits.
-fn overlap(real: &Real, [forward, reverse]: &[Ball; 2]) -> Result<Facts, Diagnostic> {
+fn overlap(real: &Real, sides: &[Any; 2]) -> Result<Facts, Diagnostic> {
+    let [Any::Real(forward), Any::Real(reverse)] = sides else { return Err(mixed()) };
     let failed = |error: EvalError| Diagnostic::new(Code::LimitNumber, "/claim", error.to_string());
     let distance = real.sub(forward, reverse).map_err(failed)?.abs();
     // 2^332 < 10^100 < 2^333.
@@ -212,36 +218,36 @@ fn overlap(real: &Real, [forward, reverse]: &[Ball; 2]) -> Result<Facts, Diagnos
 fn identity(graph: &CheckedGraph, digest: Digest) -> Result<Facts, Diagnostic> {
     let sources = || graph.nodes().iter().enumerate().filter(|(_, node)| node.op.is_source()).map(|(id, _)| id);
     let ends: BTreeSet<usize> = graph.outputs().values().copied().collect();
-    let fill = |ids: &mut dyn Iterator<Item = usize>, next: &mut dyn FnMut() -> Number| {
+    let fill = |ids: &mut dyn Iterator<Item = usize>, next: &mut dyn FnMut() -> Any| {
         let tensor = |id: usize| {
             let shape = graph.nodes().get(id)?.shape.clone();
             Some((id, Tensor::new(shape.clone(), (0..shape.elements()).map(|_| next()).collect())?))
         };
-        ids.filter_map(tensor).collect::<ById<Number>>()
+        ids.filter_map(tensor).collect::<ById<Any>>()
     };
     let mut counter = 0u64;
     let mut next = || {
         counter += 1;
         let drawn = Digest::of(format!("tl adjoint {digest} {counter}").as_bytes());
-        Number::Dyadic(Dyadic::new(BigInt::from(drawn.low()), 0))
+        Any::Rational(Number::Dyadic(Dyadic::new(BigInt::from(drawn.low()), 0)))
     };
     let at = At {
         sources: fill(&mut sources(), &mut next),
         tangents: fill(&mut sources(), &mut next),
         cotangents: fill(&mut ends.iter().copied(), &mut next),
     };
-    let variable =
-        |point: &ById<Number>| point.iter().map(|(&id, tensor)| (id, tensor.map(|_| Degrees::VARIABLE))).collect();
+    let variable = |point: &ById<Any>| {
+        point.iter().map(|(&id, tensor)| (id, tensor.map(|_| Any::Degree(Degrees::VARIABLE)))).collect()
+    };
     let degrees =
         At { sources: variable(&at.sources), tangents: variable(&at.tangents), cotangents: variable(&at.cotangents) };
-    let [forward, reverse] = sides(graph, &Degree, degrees).map_err(unsuited)?;
-    let difference = Degree.sub(&forward, &reverse).map_err(|error| unsuited(Located { node: 0, op: "", error }))?;
-    let degree = difference.numerator;
+    let context = Chosen::Degree(Degree);
+    let [forward, reverse] = sides(graph, &context, degrees).map_err(unsuited)?;
+    let difference = context.sub(&forward, &reverse).map_err(|error| unsuited(Located { node: 0, op: "", error }))?;
+    let Any::Degree(Degrees { numerator: degree, .. }) = difference else { return Err(mixed()) };
     let too_high = || format!("the identity has a degree of up to {degree}, the limit is {MAX_DEGREE}");
     Code::UnsuitedMethod.unless(degree <= MAX_DEGREE, "/claim/method", too_high)?;
-    let context = Rational::new(BITS);
-    let [forward, reverse] = sides(graph, &context, at).map_err(unsuited)?;
-    equal(&context, &forward, &reverse)?;
+    equal(&sides(graph, &Chosen::Rational(Rational::new(BITS)), at).map_err(unsuited)?)?;
     let (degree, bound) = (degree.to_string(), format!("{degree}/2^{POINT}"));
     Ok(vec![("degree", degree), ("field", "the rationals".into()), ("failure bound", bound)])
 }

@@ -87,9 +87,9 @@ impl Rule for Gradient {
         let sources: usize = certificate.claim.vectors.iter().map(|case| case.sources.len()).sum();
         format!(
             "for each of {} listed inputs x, every element g of the {sources} recorded gradients in all satisfies |g - s| <= {}, where s is the exact real value at x of the \
-             transposed derivative applied to the stated cotangents (one-sided at kinks, by the stated conventions), in {}",
+             transposed derivative applied to the stated cotangents (at kinks by the conventions of the format), in {}",
             certificate.cases(),
-            self.tolerance.in_words(),
+            self.tolerance.in_words().replace("(y)", "(g)").replace("|y|", "|g|"),
             model_in_words(certificate)
         )
     }

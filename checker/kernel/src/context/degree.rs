@@ -74,6 +74,10 @@ impl Context for Degree {
         Ok(Degrees { numerator, denominator: x.denominator.saturating_add(y.denominator) })
     }
 
+    fn square(&self, x: &Degrees) -> Result<Degrees> {
+        self.mul(x, x)
+    }
+
     fn div(&self, x: &Degrees, y: &Degrees) -> Result<Degrees> {
         self.mul(x, &Degrees { numerator: y.denominator, denominator: y.numerator })
     }

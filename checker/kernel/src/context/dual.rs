@@ -118,6 +118,7 @@ impl<C: Context> Context for Dual<'_, C> {
         erf: |c, x, _y| c.mul(&c.div(&c.integer(2)?, &c.sqrt(&c.pi()?)?)?, &c.exp(&c.neg(&c.mul(x, x)?)?)?);
         sin: |c, x, _y| c.cos(x);
         cos: |c, x, _y| c.neg(&c.sin(x)?);
+        square: |c, x, _y| c.add(x, x);
     }
 
     fn datum(&self, word: u32) -> Result<Pair<C::Value>> {

@@ -9,6 +9,7 @@
 //! `Binary32` — and `Err` says why there is no such `v`.
 
 pub mod binary32;
+pub mod chosen;
 pub mod degree;
 pub mod dual;
 pub mod interval;
@@ -180,6 +181,11 @@ pub trait Context {
     fn neg(&self, x: &Self::Value) -> Result<Self::Value, EvalError>;
     /// `|x|`.
     fn abs(&self, x: &Self::Value) -> Result<Self::Value, EvalError>;
+    /// `|x|·|x|`: in every reading the same as `x·x`, but an interval sees that it is not negative.
+    fn square(&self, x: &Self::Value) -> Result<Self::Value, EvalError> {
+        let magnitude = self.abs(x)?;
+        self.mul(&magnitude, &magnitude)
+    }
     /// `x + y`.
     fn add(&self, x: &Self::Value, y: &Self::Value) -> Result<Self::Value, EvalError>;
     /// `x − y`.

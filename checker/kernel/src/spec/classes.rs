@@ -27,6 +27,9 @@ pub(crate) struct Classes<'a> {
     pub(crate) reduction: Reduction,
 }
 
+/// Up to here, with either sign, whole numbers are binary32 numbers: no two labels are one word.
+const LABELS: usize = 1 << 24;
+
 /// The coefficients of every position, classes last, and what the sum is divided by.
 pub(crate) struct Coefficients<V> {
     pub(crate) rows: Vec<Vec<V>>,
@@ -39,17 +42,20 @@ impl Classes<'_> {
         let (&[batch, classes, ref rest @ ..], Some((targets, weight))) = (x.dimensions(), others.split_first()) else {
             return Err(Fault::new(rules[0], format!("x {x} has no axis of classes")));
         };
+        require(classes <= LABELS, rules[0], || format!("{classes} classes, more than binary32 tells apart"))?;
         let positions = [&[batch], rest].concat();
         let wanted = if self.targets == Targets::Labels { &positions[..] } else { x.dimensions() };
         require_all("the targets ", &[targets], wanted, rules[1])?;
         require_all("the weight ", weight, &[classes], rules[2])?;
         let smooth = !self.label_smoothing.is_negative() && *self.label_smoothing <= Exact::integer(1);
+        let label = |n: &i64| usize::try_from(n.unsigned_abs()).is_ok_and(|n| n <= LABELS);
         let ignored = self.ignore_index.len() <= usize::from(self.targets == Targets::Labels);
+        let ignored = ignored && self.ignore_index.iter().all(label);
         require(smooth && ignored && self.reduction != Reduction::BatchMean, rules[3], || {
             format!(
-                "smoothing {}, {} ignored labels and reduction {} do not go together",
+                "smoothing {}, ignored labels {:?} and reduction {} do not go together",
                 self.label_smoothing,
-                self.ignore_index.len(),
+                self.ignore_index,
                 self.reduction.keyword()
             )
         })?;

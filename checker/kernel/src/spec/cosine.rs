@@ -21,7 +21,7 @@ type Directions<V> = (Vec<V>, Vec<V>, V, [V; 2]);
 
 fn directions<C: Context>(context: &C, x: &[C::Value], z: &[C::Value]) -> Result<Directions<C::Value>, EvalError> {
     let unit = |x: &[C::Value]| {
-        let squares = x.iter().map(|x| square(context, x)).collect::<Result<Vec<_>, _>>()?;
+        let squares = x.iter().map(|x| context.square(x)).collect::<Result<Vec<_>, _>>()?;
         let scale = context.rsqrt(&context.sum(&squares)?)?;
         Ok((x.iter().map(|x| context.mul(x, &scale)).collect::<Result<Vec<_>, EvalError>>()?, scale))
     };
@@ -54,7 +54,7 @@ impl Operation for Cosine {
         let &[z, t] = others else { return Err(WRONG_PARENTS) };
         let (one, zero, margin) = (context.integer(1)?, context.integer(0)?, context.constant(&self.margin)?);
         let length = x.dimensions().last().copied().ok_or(WRONG_PARENTS)?;
-        let loss = |((x, z), t): ((&[C::Value], &[C::Value]), &C::Value)| {
+        let loss = |((x, z), t): ((&[_], &[_]), &C::Value)| {
             let (_, _, cosine, _) = directions(context, x, z)?;
             let [like, unlike] = Cosine::parts(context, t)?;
             let far = context.max(&context.sub(&cosine, &margin)?, &zero)?;

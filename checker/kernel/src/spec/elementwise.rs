@@ -14,12 +14,6 @@ pub(crate) fn map<V>(x: &Tensor<V>, f: impl FnMut(&V) -> Result<V, EvalError>) -
     x.data().iter().map(f).collect()
 }
 
-/// `|x|·|x|`: in every reading the same as `x·x`, but an interval sees that it is not negative.
-pub(crate) fn square<C: Context>(context: &C, x: &C::Value) -> Result<C::Value, EvalError> {
-    let magnitude = context.abs(x)?;
-    context.mul(&magnitude, &magnitude)
-}
-
 /// Declares an operation that applies a scalar function of one operand everywhere; its attributes are exact constants, bound by name. The second function is the
 /// cotangent of the operand, from the value and its cotangent.
 macro_rules! unary {

@@ -7,6 +7,6 @@ unary! {
     Erf, |context, x| context.erf(x),
     |_y, d| {
         let scale = context.div(&context.integer(2)?, &context.sqrt(&context.pi()?)?)?; // 2/√π
-        context.mul(d, &context.mul(&scale, &context.exp(&context.neg(&square(context, x)?)?)?)?)
+        context.mul(d, &context.mul(&scale, &context.exp(&context.neg(&context.square(x)?)?)?)?)
     }
 }

@@ -37,7 +37,7 @@ impl Operation for Gelu {
             Form::Tanh => {
                 let (scale, cubic) = tanh_constants(context)?;
                 map(x, |x| {
-                    let cube = context.mul(x, &square(context, x)?)?;
+                    let cube = context.mul(x, &context.square(x)?)?;
                     let inner = context.add(x, &context.mul(&cubic, &cube)?)?;
                     gate(x, context.tanh(&context.mul(&scale, &inner)?)?)
                 })
@@ -52,7 +52,7 @@ impl Vjp for Gelu {
         let (one, two) = (context.integer(1)?, context.integer(2)?);
         let half = context.div(&one, &two)?;
         let slope = |x: &C::Value| {
-            let squared = square(context, x)?;
+            let squared = context.square(x)?;
             let (t, density) = match self.form {
                 Form::Erf => {
                     let bell = context.exp(&context.neg(&context.mul(&half, &squared)?)?)?;

@@ -97,6 +97,9 @@ impl Vjp for Matmul {
     }
 }
 
+/// The values of a left and a right matrix.
+type Pair<'a, V> = (&'a [V], &'a [V]);
+
 /// The products of matrices that a batched product consists of: [m, k] times [k, n], of the left and right matrices with these numbers.
 struct Blocks {
     m: usize,
@@ -122,7 +125,7 @@ impl Blocks {
     }
 
     /// The matrices of each product.
-    fn pairs<'a, V>(&self, x: &'a Tensor<V>, w: &'a Tensor<V>) -> Result<Vec<(&'a [V], &'a [V])>, EvalError> {
+    fn pairs<'a, V>(&self, x: &'a Tensor<V>, w: &'a Tensor<V>) -> Result<Vec<Pair<'a, V>>, EvalError> {
         let block = |of: &'a Tensor<V>, number: usize, size: usize| of.data().get(number * size..(number + 1) * size);
         let pair = |&(i, j)| block(x, i, self.m * self.k).zip(block(w, j, self.k * self.n)).ok_or(WRONG_PARENTS);
         self.places.iter().map(pair).collect()

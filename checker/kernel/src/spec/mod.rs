@@ -123,7 +123,7 @@ pub(crate) fn wrong_parents() -> Fault {
 /// What the file of every operation needs: the forms of its declaration, and the families that operations belong to.
 mod prelude {
     pub(super) use super::axis::{along, around, at, lines, reduced, require_axis};
-    pub(super) use super::elementwise::{equal_shapes, map, square};
+    pub(super) use super::elementwise::{equal_shapes, map};
     pub(super) use super::normalise::{normalise, normalised, require_epsilon, statistics};
     pub(super) use super::rearrange::{locate, rearrange, repeating_strides};
     pub(super) use super::reduce::{fold, mean, reduce};

@@ -4,7 +4,7 @@
 
 loss! {
     /// The squared error of predictions and targets.
-    Mse {}, "mse_c1", |context, x, t| square(context, &context.sub(x, t)?),
+    Mse {}, "mse_c1", |context, x, t| context.square(&context.sub(x, t)?),
     |d| context.mul(d, &context.mul(&context.integer(2)?, &context.sub(x, t)?)?),
     context.mul(d, &context.mul(&context.integer(2)?, &context.sub(t, x)?)?)
 }

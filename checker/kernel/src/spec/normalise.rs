@@ -27,7 +27,7 @@ pub(crate) fn statistics<C: Context>(
     epsilon: &C::Value,
 ) -> Result<Statistics<C::Value>, EvalError> {
     let centre = centred.then(|| mean(context, line)).transpose()?;
-    let squared = |x| square(context, &distance(context, x, &centre)?);
+    let squared = |x| context.square(&distance(context, x, &centre)?);
     let variance = mean(context, &line.iter().map(squared).collect::<Result<Vec<_>, _>>()?)?;
     Ok((centre, context.rsqrt(&context.add(&variance, epsilon)?)?))
 }

@@ -71,10 +71,11 @@ const KEYWORDS: [&str; 38] = [
 ];
 
 /// The vocabulary, and a word that is not in it.
-const OPERATIONS: &str = "abs adaptive_avg_pool add avg_pool batch_norm broadcast clamp concat const conv conv_transpose cos div elu erf exp flatten \
-    gather gelu global_avg_pool group_norm hard_sigmoid hard_swish input instance_norm layer_norm leaky_relu linear log log_softmax logsumexp \
-    masked_softmax matmul max max_pool mean min mish mul neg pad permute pow reciprocal reduce_max reduce_min relu reshape rms_norm rsqrt scale \
-    sigmoid silu sin slice softmax softplus sqrt sub sum tanh transpose upsample rely";
+const OPERATIONS: &str = "abs adaptive_avg_pool add avg_pool batch_norm bce bce_with_logits broadcast clamp concat const conv conv_transpose cos \
+    cosine cross_entropy div elu erf exp flatten gather gelu global_avg_pool group_norm hard_sigmoid hard_swish hinge huber input instance_norm kl \
+    layer_norm leaky_relu linear log log_softmax logsumexp mae masked_softmax matmul max max_pool mean min mish mse mul neg nll pad permute poisson \
+    pow reciprocal reduce_max reduce_min relu reshape rms_norm rsqrt scale sigmoid silu sin slice softmax softplus sqrt sub sum tanh transpose \
+    upsample rely";
 
 /// Hands all mutants of the document with this text to `sink`; never the text itself.
 pub fn mutants(text: &[u8], effort: Effort, random: &mut Random, sink: &mut dyn FnMut(Mutant)) {

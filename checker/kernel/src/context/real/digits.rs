@@ -21,13 +21,16 @@ use std::ops::Range;
 const RADIUS: i64 = 27;
 /// Greatest number of words of a pool that is written whole.
 const POOL: u64 = 1 << 26;
+/// Bits of a limb: with integers below `2^63`, the sum of [`MANY`] products is below `2^125`.
+pub(super) const LIMB: u32 = 46;
+pub(super) const MANY: usize = 1 << 16;
 
 /// How balls become digits: the midpoint is the sum of its `planes` digits times `2^(floor + bits · d)`, to within `cut`, its radius at most
 /// an integer times `2^radius_floor`.
 #[derive(Clone, Copy)]
 pub(super) struct Scale {
     bits: u32,
-    planes: usize,
+    pub(super) planes: usize,
     pub(super) floor: i64,
     pub(super) cut: Mag,
     /// `None` when every radius is zero.
@@ -66,18 +69,22 @@ impl Scale {
     }
 }
 
-/// Balls as integers, ball after ball; a zero follows the last.
-struct Cells {
-    scale: Scale,
-    digits: Vec<i64>,
+/// Balls as integers, ball after ball; a zero follows the last, unless they are [`Cells::aligned`].
+pub(super) struct Cells {
+    pub(super) scale: Scale,
+    pub(super) digits: Vec<i64>,
     /// The balls that have more than the leading digit, and perhaps others.
     long: Vec<usize>,
     /// Empty when every radius is zero.
-    radii: Vec<i64>,
+    pub(super) radii: Vec<i64>,
 }
 
 impl Cells {
-    fn new<'a>(balls: impl ExactSizeIterator<Item = Option<&'a Ball>> + Clone, bits: u32, precision: u64) -> Self {
+    pub(super) fn new<'a>(
+        balls: impl ExactSizeIterator<Item = Option<&'a Ball>> + Clone,
+        bits: u32,
+        precision: u64,
+    ) -> Self {
         let (mut top, mut least, mut rad) = (i64::MIN, i64::MAX, Mag::ZERO);
         for ball in balls.clone().flatten() {
             if let Some(ball_top) = ball.mid().top() {
@@ -108,6 +115,24 @@ impl Cells {
             radii.push(0);
         }
         Cells { scale, digits, long, radii }
+    }
+
+    /// Exact balls of up to 24 bits as one digit each of fewer than `bits`; `None` for others, and for exponents too far apart.
+    pub(super) fn aligned(balls: &[Ball], bits: u32) -> Option<Self> {
+        let room = i64::from(bits) - 24;
+        // A guess: the first few tell the greatest to within a few places.
+        let top = balls.iter().filter_map(|ball| ball.mid().top()).take(8).max().unwrap_or(0);
+        let floor = top.saturating_sub(24 + room * 5 / 8);
+        let mut digits = vec![0; balls.len()];
+        for (digit, ball) in digits.iter_mut().zip(balls) {
+            let (word, shift) = (ball.mid().word()?, ball.mid().exponent().wrapping_sub(floor));
+            if !ball.is_exact() || word.unsigned_abs() >> 24 != 0 || word != 0 && !(0..=room).contains(&shift) {
+                return None;
+            }
+            *digit = word.wrapping_shl(shift as u32); // a zero stays one
+        }
+        let scale = Scale { bits, planes: 1, floor, cut: Mag::ZERO, radius_floor: None };
+        Some(Cells { scale, digits, long: Vec::new(), radii: Vec::new() })
     }
 
     fn digits(&self, at: usize) -> &[i64] {

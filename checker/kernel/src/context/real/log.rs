@@ -7,15 +7,12 @@
 #![expect(clippy::indexing_slicing, reason = "limb k < N by the ranges, the last of N limbs")]
 #![expect(clippy::as_conversions, reason = "numbers of limbs, and an index of 9 bits")]
 
-use super::constants::Constant;
 use super::exp::multiple_of_ln2;
 use super::limbs::{Fixed, add, first_width, mul, scale, series, split, sub};
 use super::tables::{Table, entry, reducer};
 use super::{Ball, INTERNAL, Mag, Real, signed};
 use crate::context::EvalError;
 use crate::number::Dyadic;
-use num_bigint::BigInt;
-use num_traits::One;
 use std::cmp::Ordering;
 
 impl Real {
@@ -39,36 +36,6 @@ impl Real {
             }
         };
         self.lift_logarithm(x, &shifted, |x| self.log1p_at(x, precision))
-    }
-
-    /// `log₂ x`, `x > 0`.
-    pub(super) fn log2_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
-        super::positive(x, "log2")?;
-        let odd = x.mid().normalised();
-        if x.is_exact() && odd.mantissa().is_one() {
-            return Ok(Ball::exact(Dyadic::integer(odd.exponent())));
-        }
-        self.over_constant(x, Constant::Ln2, precision)
-    }
-
-    /// `log₁₀ x`, `x > 0`.
-    pub(super) fn log10_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
-        super::positive(x, "log10")?;
-        let odd = x.mid().normalised();
-        if let Ok(k) = u32::try_from(odd.exponent()) {
-            // 10^k = 5^k · 2^k; a mantissa of b bits cannot be 5^k unless k ≤ b/2.
-            let possible = x.is_exact() && u64::from(k) <= odd.bits() / 2;
-            if possible && *odd.mantissa() == BigInt::from(5).pow(k) {
-                return Ok(Ball::exact(Dyadic::integer(k.into())));
-            }
-        }
-        self.over_constant(x, Constant::Ln10, precision)
-    }
-
-    fn over_constant(&self, x: &Ball, constant: Constant, precision: u64) -> Result<Ball, EvalError> {
-        let p = precision + 4;
-        let quotient = self.log_ball(x, p)?.div(&constant.ball(p), p);
-        quotient.ok_or(INTERNAL)
     }
 
     /// A logarithm of slope `1/point`.

@@ -17,6 +17,7 @@ mod dots;
 mod erf;
 mod exp;
 mod hyperbolic;
+mod library;
 mod limbs;
 mod log;
 mod mag;

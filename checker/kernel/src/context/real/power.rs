@@ -1,6 +1,6 @@
 //! Roots and powers.
 //!
-//! Claim: `√x`, `∛x` of an exact argument are within 0.75 of the last bit, and exact when the root fits; `x^y` is within one unit of the
+//! Claim: `√x` of an exact argument is within 0.75 of the last bit, and exact when the root fits; `x^y` is within one unit of the
 //! last requested bit, and exact where the result is dyadic, fits the precision and `y` has a denominator of at most 2^64.
 //! Wide balls are evaluated at both ends; roots of narrow ones widen by their slope at the minimum.
 
@@ -42,21 +42,6 @@ impl Real {
         let nearest = x.mignitude();
         let narrow = x.mag().scaled(10) <= nearest;
         self.lift(x, narrow, at, |_| root_slope(nearest).over(nearest).unwrap_or(Mag::ZERO))
-    }
-
-    /// `∛x`.
-    pub(super) fn cbrt_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
-        let at = |x: &Dyadic| {
-            // An integer root of at least precision + 2 bits of m · 2^shift, the exponent then a multiple of three.
-            let mut shift = (3 * precision + 6).saturating_sub(x.bits());
-            shift += u64::try_from(x.exponent().saturating_sub_unsigned(shift).rem_euclid(3)).unwrap_or(0);
-            let exponent = x.exponent().saturating_sub_unsigned(shift) / 3;
-            let radicand = &*x.mantissa() << shift;
-            let root = radicand.cbrt();
-            let error = u64::from(root.pow(3) != radicand);
-            Ok(Ball::fixed(root, exponent, error, precision))
-        };
-        self.lift(x, false, at, |_| Mag::ZERO)
     }
 
     /// `x^y`: `x > 0`, or `x = 0 < y`, or `y` an integer known exactly (and not `0^negative`); `x^0 = 1`.

@@ -3,8 +3,6 @@
 //! Claim: for an exact argument the radius is at most one unit of the last requested bit, near zero too. `sinh` increases and `cosh` is even and
 //! increases with `|x|`: balls are evaluated at both ends.
 
-#![expect(clippy::as_conversions, reason = "a number of limbs")]
-
 use super::exp::{TOP, exp_limbs};
 use super::hyperbolic::{lost, small};
 use super::limbs::{Fixed, add, first_width, shift_right, sub};

@@ -1,7 +1,7 @@
 //! Exact products of matrices of small integers: the hot loop of the dot products.
 //!
 //! Claim: [`multiply`] returns the exact sums of products, for up to 2^26 terms and factors of at most `2^31 − 1` on one side and `2^27` on the other.
-//! Invariant: a sum of [`STEPS`] products is below `31 · 2^58 < 2^63`; it is then split at bit 27 into two words that are added on their own.
+//! Invariant: a sum of [`STEPS`] products is below `31 · 2^58 < 2^63`; it is then split at bit 32 into two words that are added on their own.
 //! Cost: 0.06 to 0.1 ns a product. Rows stand side by side, so that a tile of sums stays in registers while its terms stream past: in AVX2 one
 //! instruction multiplies four pairs. Tiles of terms are kept in the near cache.
 #![expect(
@@ -10,6 +10,7 @@
 )]
 
 use super::Mag;
+use std::array::from_fn;
 use std::sync::atomic::{Ordering, compiler_fence};
 
 /// Bits of a factor on the left.
@@ -18,6 +19,8 @@ pub(super) const LEFT: u32 = 27;
 pub(super) const RIGHT: u32 = 31;
 /// Products that are added before they are split.
 const STEPS: usize = 31;
+/// Where sums are split.
+pub(super) const HALF: u32 = 32;
 /// Terms of a tile that a near cache holds.
 const NEAR: usize = 8 * STEPS;
 /// Rows side by side in a strip of the left and of the right.
@@ -56,7 +59,7 @@ impl<const N: usize> Strip<N> {
     }
 }
 
-/// A matrix of integers `low + 2^27 high`, in rows of `width`.
+/// A matrix of integers `low + 2^HALF high`, in rows of `width`.
 #[derive(Default)]
 pub(super) struct Matrix {
     width: usize,
@@ -69,14 +72,15 @@ impl Matrix {
         Matrix { width, low: vec![0; rows * width], high: vec![0; rows * width] }
     }
 
-    /// Adds a few products of at most `2^63 − 1` in all to the entries from `at` on. Of 2^26 terms, `low` stays below `2^53`, `high` below `2^62`.
-    pub(super) fn add(&mut self, at: usize, products: &[i64]) {
-        let end = at + products.len();
-        let cells = self.low[at..end].iter_mut().zip(&mut self.high[at..end]);
-        for ((low, high), &product) in cells.zip(products) {
-            *low = low.wrapping_add(product & ((1 << LEFT) - 1));
-            *high = high.wrapping_add(product >> LEFT);
-        }
+    /// Adds a few sums of magnitude `2^63 − 1` at most to the entries from `at` on. Of 2^26 terms, `low` stays below `2^54`, `high` below `2^53`.
+    ///
+    /// AVX2 shifts four words with their signs by 32 places, not by others, and only where all are read before one is written.
+    fn add<const N: usize>(&mut self, at: usize, sums: &[i64; N]) {
+        let (low, high) = (&mut self.low[at..at + N], &mut self.high[at..at + N]);
+        let both: [_; N] =
+            from_fn(|j| (low[j].wrapping_add(sums[j] & ((1 << HALF) - 1)), high[j].wrapping_add(sums[j] >> HALF)));
+        low.copy_from_slice(&both.map(|both| both.0));
+        high.copy_from_slice(&both.map(|both| both.1));
     }
 
     /// `low` and `high` of one entry.
@@ -88,7 +92,7 @@ impl Matrix {
     /// An upper bound of an entry that is not negative, at a scale.
     pub(super) fn bound(&self, row: usize, column: usize, exponent: i64) -> Mag {
         let (low, high) = self.entry(row, column);
-        let value = u128::from(low.unsigned_abs()) + (u128::from(high.unsigned_abs()) << LEFT);
+        let value = u128::from(low.unsigned_abs()) + (u128::from(high.unsigned_abs()) << HALF);
         Mag::wide(value, exponent)
     }
 }

@@ -1,4 +1,4 @@
-//! `sin`, `cos` and `tan`, radians.
+//! `sin` and `cos`, radians.
 //!
 //! Claim: for an exact argument of magnitude below 2^(1152 + P), P the precision of the reading, the result is within 2^−3 of the
 //! last requested bit, near multiples of π/2 too; beyond, where π would have to be computed anew, sine and cosine are only known to be in [−1, 1].
@@ -13,12 +13,11 @@ use super::hyperbolic::{lost, small};
 use super::limbs::{Fixed, add, first_width, mul, multiply_add, scale, series, sub};
 use super::tables::{Table, entry, wide};
 use super::{Ball, Mag, Real, signed};
-use crate::context::EvalError;
 use crate::number::Dyadic;
 
 impl Real {
     /// Arguments of 2^this and more are not reduced: the bits of π that it takes (with two attempts) are those that a reading keeps.
-    fn trig_top(&self) -> Option<i64> {
+    pub(super) fn trig_top(&self) -> Option<i64> {
         Some(signed(self.precision) + 1152)
     }
 
@@ -34,30 +33,8 @@ impl Real {
         (sin.widened(slope * x.mag()), cos.widened(other_slope * x.mag()))
     }
 
-    /// `tan x`, `x` not an odd multiple of π/2.
-    ///
-    /// With `t = tan m` and `|h| ≤ r`: `|tan(m + h) − t| = |tan h| (1 + t²) / |1 − t tan h|`, and `tan r ≤ r (1 + r²)` for `r ≤ 1/2`.
-    pub(super) fn tan_ball(&self, x: &Ball, precision: u64) -> Result<Ball, EvalError> {
-        let undecided = super::undecided("tan", "the argument may be an odd multiple of pi/2");
-        if x.mag() > Mag::power_of_two(-1) || x.mid().top() > self.trig_top() {
-            return Err(undecided);
-        }
-        let (sin, cos) = self.sin_cos_at(x.mid(), precision + 4);
-        let Some(tan) = sin.div(&cos, precision) else {
-            return Err(undecided);
-        };
-        let size = tan.magnitude();
-        let tan_r = x.mag() * (x.mag() * x.mag()).plus_one();
-        let one = Dyadic::one();
-        let denominator = Ball::new(one, size * tan_r).mignitude();
-        match (tan_r * (size * size).plus_one()).over(denominator) {
-            Some(extra) => Ok(tan.widened(extra)),
-            None => Err(undecided),
-        }
-    }
-
     /// `sin x` and `cos x` at a point below `2^trig_top`.
-    fn sin_cos_at(&self, x: &Dyadic, precision: u64) -> (Ball, Ball) {
+    pub(super) fn sin_cos_at(&self, x: &Dyadic, precision: u64) -> (Ball, Ball) {
         if let Some(sin) = small(x, precision) {
             let square = x.top().map_or(Mag::ZERO, |top| Mag::power_of_two(2 * top)); // |cos x − 1| ≤ x²
             return (sin, Ball::new(Dyadic::one(), square));

@@ -1,0 +1,182 @@
+"""Certificates about gradients and about reverse rules: true and false ones. The gradients are made here by hand, in exact fractions."""
+
+from corpus import certificate, graph, node, source, tensor
+
+ZERO = {"abs": "0", "rel": "0"}
+ULP = {"abs": "0", "rel": "0", "ulps": "1"}
+
+# loss = mean((W·relu(V x) - t)²): small numbers, so that every gradient is a word.
+NET = [
+    source("input", "x", [1, 2]),
+    source("const", "v", [2, 2]),
+    node("linear", [0, 1], [1, 2]),
+    node("relu", [2], [1, 2]),
+    source("const", "w", [1, 2]),
+    node("linear", [3, 4], [1, 1]),
+    source("input", "t", [1, 1]),
+    node("mse", [5, 6], [], reduction="mean"),
+]
+X, V, W, T = [2, 1], [[1, -1], [-2, 1]], [3, 5], 1
+
+
+def gradients(x=X, slope=lambda z: z > 0):
+    """By hand: the loss is (y - t)², y = Σ w·relu(v x)."""
+    z = [sum(a * b for a, b in zip(row, x)) for row in V]
+    h = [max(a, 0) for a in z]
+    d = 2 * (sum(a * b for a, b in zip(W, h)) - T)
+    dz = [d * w * slope(a) for w, a in zip(W, z)]
+    dx = [sum(dz[i] * V[i][j] for i in range(2)) for j in range(2)]
+    return {
+        "inputs": {"x": tensor([1, 2], dx), "t": tensor([1, 1], [-d])},
+        "parameters": {"v": tensor([2, 2], [a * b for a in dz for b in x]), "w": tensor([1, 2], [d * a for a in h])},
+    }
+
+
+PARAMETERS = {"v": tensor([2, 2], sum(V, [])), "w": tensor([1, 2], W)}
+
+
+def inputs(x=X):
+    return {"x": tensor([1, 2], x), "t": tensor([1, 1], [T])}
+
+
+def gradient(recorded, tolerance=ZERO, x=X, net=NET, output=7, cotangents=None, parameters=PARAMETERS, at=None, **claim):
+    claim = {"kind": "gradient", "tolerance": tolerance, "gradients": [recorded]} | claim
+    claim |= {"cotangents": [cotangents]} if cotangents else {}
+    return certificate(claim, graph(net, loss=output), [at or inputs(x)], parameters=parameters)
+
+
+def only(recorded, group, name, tensor=None):
+    """One of the gradients, or another in its place."""
+    return {group: {name: tensor or recorded[group][name]}}
+
+
+# Rational, and not linear: x/y - x·y.
+QUOTIENT = [
+    source("input", "x", [2]),
+    source("input", "y", [2]),
+    node("div", [0, 1], [2]),
+    node("mul", [0, 1], [2]),
+    node("sub", [2, 3], [2]),
+]
+RELU = [source("input", "x", [3]), node("relu", [0], [3])]
+TANH = [source("input", "x", [3]), node("tanh", [0], [3])]
+SOFTMAX = [source("input", "x", [1, 3]), node("softmax", [0], [1, 3], axis=1)]
+
+
+def identity(net, output):
+    return certificate({"kind": "adjoint", "method": "identity"}, graph(net, y=output), [])
+
+
+def points(method, net, x, v, u):
+    shape = net[-1]["shape"]
+    claim = {"kind": "adjoint", "method": method, "tangents": [{"inputs": {"x": tensor(net[0]["shape"], v)}}]}
+    claim |= {"cotangents": [{"y": tensor(shape, u)}]}
+    return certificate(claim, graph(net, y=len(net) - 1), [{"x": tensor(net[0]["shape"], x)}])
+
+
+def write(c):
+    right = gradients()
+    c.section("accept", "Gradients")
+    c.add("gradient_network", "every gradient of a small network, exactly", gradient(right))
+    c.add("gradient_one_parameter", "one of the gradients is enough to speak of", gradient(only(right, "parameters", "w")))
+    c.add(
+        "gradient_at_a_kink",
+        "the relu stands exactly at zero, where its slope is 0 by convention",
+        gradient(gradients([1, 1]), x=[1, 1]),
+    )
+    c.add(
+        "gradient_cotangent",
+        "three outputs, and a cotangent for them",
+        gradient(
+            {"inputs": {"x": tensor([3], [0.5, 0, 0])}},
+            net=RELU,
+            output=1,
+            cotangents={"loss": tensor([3], [0.5, 0.25, 4])},
+            parameters={},
+            at={"x": tensor([3], [2, -1, 0])},
+        ),
+    )
+    rounded = {"inputs": {"x": tensor([1], ["x3ed706e0"])}}  # 1 - tanh(1)² = 0.41997434…
+    c.add(
+        "gradient_tanh",
+        "the slope of tanh at 1 is no word: within one unit in the last place",
+        gradient(rounded, ULP, net=[source("input", "x", [1]), node("tanh", [0], [1])], output=1, parameters={}, at={"x": tensor([1], [1])}),
+    )
+
+    c.section("reject", "Gradients that do not hold")
+    c.add("gradient_one_element", "an element of a gradient is off", gradient(only(right, "parameters", "w", tensor([1, 2], [12, "x00000001"]))), "TL0271")
+    c.add(
+        "gradient_relu_slope_one_at_zero",
+        "the relu stands exactly at zero; a slope of 1 there is another convention",
+        gradient(gradients([1, 1], lambda z: z >= 0), x=[1, 1]),
+        "TL0271",
+    )
+    c.add("gradient_sign", "the gradient by the target has the sign of that by the prediction", gradient(only(right, "inputs", "t", tensor([1, 1], [4]))), "TL0271")
+    c.add(
+        "gradient_transposed",
+        "the gradient of a square weight, transposed",
+        gradient(only(right, "parameters", "v", tensor([2, 2], [24, 0, 12, 0]))),
+        "TL0271",
+    )
+    c.add("gradient_sum_for_mean", "the gradient of a sum, twice that of the mean of two", gradient(
+        {"inputs": {"x": tensor([2], [1, 1])}},
+        net=[source("input", "x", [2]), node("mean", [0], [], axes=[0], keepdims=False)], output=1, parameters={}, at={"x": tensor([2], [3, 4])},
+    ), "TL0271")
+    c.add("gradient_nan", "a recorded gradient that is a NaN", gradient(only(right, "inputs", "t", tensor([1, 1], ["x7fc00000"]))), "TL0202")
+    c.add("gradient_without_cotangent", "three outputs and no cotangent: it is not stated what is differentiated", gradient(
+        {"inputs": {"x": tensor([3], [1, 0, 0])}}, net=RELU, output=1, parameters={}, at={"x": tensor([3], [2, -1, 0])}), "TL0270")
+    c.add("gradient_unknown", "the gradient of a parameter that the graph has not", gradient({"parameters": {"u": tensor([1], [0])}}), "TL0117")
+    c.add("gradient_shape", "a gradient in another shape than its parameter", gradient(only(right, "parameters", "w", tensor([2], [12, 0]))), "TL0141")
+    c.add("gradient_none", "no gradient is listed", gradient({}), "TL0203")
+    c.add("gradient_output_key", "recorded outputs belong to other kinds of claims", gradient(right, outputs=[]), "TL0103")
+    c.add("gradient_of_labels", "a loss of classes has no derivative by its labels", gradient(
+        {"inputs": {"t": tensor([1], [0])}},
+        net=[source("input", "x", [1, 2]), source("input", "t", [1]),
+             node("nll", [0, 1], [], targets="labels", ignore_index=[], reduction="sum")],
+        output=2, parameters={}, at={"x": tensor([1, 2], [-1, -2]), "t": tensor([1], [1])},
+    ), "TL0201")
+
+    c.section("decline", "Gradients that are not decided")
+    third = [source("input", "x", [1]), source("input", "y", [1]), node("div", [0, 1], [1]), node("mul", [2, 1], [1]), node("max", [3, 0], [1])]
+    c.add(
+        "gradient_undecided_tie",
+        "x/3·3 and x are one number, which no enclosure shows: which of them the maximum follows is not decided",
+        gradient({"inputs": {"x": tensor([1], [1])}}, net=third, output=4, parameters={}, at={"x": tensor([1], [1]), "y": tensor([1], [3])}),
+        "TL0305",
+    )
+
+    c.section("accept", "Adjoints")
+    c.add("adjoint_identity", "the reverse rules of a rational graph, as an identity", identity(QUOTIENT, 4))
+    c.add("adjoint_exact", "the rule of relu beside its kink, exactly", points("exact", RELU, [2, -1, 3], [1, 7, -2], [1, 1, 0.5]))
+    c.add(
+        "adjoint_exact_kink_at_rest",
+        "a component at the kink does not move: the derivative along v exists",
+        points("exact", RELU, [2, -1, 0], [1, 7, 0], [1, 1, 0.5]),
+    )
+    c.add("adjoint_enclosure", "the rule of softmax, to a hundred digits", points("enclosure", SOFTMAX, [1, 0.5, -2], [1, 2, 3], [0.25, -1, 4]))
+
+    c.section("reject", "Adjoints that do not hold")
+    c.add("adjoint_kink", "relu has no derivative at zero, whatever its rule says", points("exact", RELU, [2, -1, 0], [1, 7, 1], [1, 1, 0.5]), "TL0201")
+    c.add("adjoint_pole", "a quotient has no derivative where its divisor is zero", points("exact", [
+        source("input", "x", [1]), node("reciprocal", [0], [1])], [0], [1], [1]), "TL0201")
+    without = points("exact", RELU, [2, -1, 3], [1, 7, -2], [1, 1, 0.5])
+    del without["claim"]["cotangents"]
+    c.add("adjoint_without_cotangent", "points without a cotangent", without, "TL0270")
+    c.add("adjoint_no_tangent", "points without a tangent", points("exact", RELU, [2, -1, 3], [1, 7, -2], [1, 1, 0.5]), "TL0203",
+          change=[('"tangents": [{"inputs": {"x": {"shape": [3], "words": "3f800000 40e00000 c0000000"}}}]', '"tangents": []')])
+    listed = identity(QUOTIENT, 4)
+    listed["inputs"] = [{"x": tensor([2], [1, 2]), "y": tensor([2], [3, 4])}]
+    listed["claim"] |= {"tangents": [{"inputs": {"x": tensor([2], [1, 2])}}], "cotangents": [{"y": tensor([2], [1, 2])}]}
+    c.add("adjoint_identity_at_a_point", "an identity is not tried at points of the certificate's choice", listed, "TL0203")
+    c.add("adjoint_method", "a method that is none", certificate({"kind": "adjoint", "method": "numeric"}, graph(QUOTIENT, y=4), []), "TL0109")
+
+    c.section("decline", "Adjoints that the method does not decide")
+    c.add("adjoint_identity_of_tanh", "tanh is no rational function", identity(TANH, 1), "TL0273")
+    c.add("adjoint_identity_of_relu", "relu is piecewise: no single identity", identity(RELU, 1), "TL0273")
+    c.add("adjoint_exact_tanh", "tanh has no rational values", points("exact", TANH, [1, 2, 3], [1, 1, 1], [1, 1, 1]), "TL0273")
+    c.add(
+        "adjoint_enclosure_kink",
+        "at a kink both slopes are enclosed, and no precision makes them one",
+        points("enclosure", RELU, [2, -1, 0], [1, 7, 1], [1, 1, 0.5]),
+        "TL0305",
+    )
