@@ -4,10 +4,14 @@
 //! what a stage makes and reads itself stays in the cache. Backward the stages run in reverse. Gradients of weights are summed over fixed groups of images and
 //! then group after group, so that the result does not depend on the number of threads.
 
-use super::memory::{Claim, Home, places};
+mod frame;
+mod plan;
+
+use super::memory::Home;
 use super::step::{Back, PerBatch, PerImage, Sink, Slope};
 use super::weights::Weights;
 use crate::ops::fast::threads::Threads;
+use frame::{Frame, Images, Taken, by_image, chunks};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use tl_kernel::context::EvalError;
@@ -141,121 +145,9 @@ impl Program {
         (self.steps.len(), self.stages.len())
     }
 
-    fn plan_forward(&mut self, training: bool) {
-        let count = self.values.len();
-        // Times: stage s is 2s + 1; inside a stage, steps.
-        let (mut made, mut read, mut forever) = (vec![usize::MAX; count], vec![0; count], vec![false; count]);
-        for &output in &self.outputs {
-            forever[output] = true;
-        }
-        for (s, stage) in self.stages.iter().enumerate() {
-            for step in &self.steps[stage.steps.clone()] {
-                made[step.output] = s;
-                read[step.output] = s;
-                step.inputs.iter().for_each(|&input| read[input] = s);
-                if training && self.goes_back(step) {
-                    let keeps = match &step.action {
-                        Action::Image(action) => action.keeps(),
-                        Action::Batch(action) => action.keeps(),
-                    };
-                    forever[step.output] |= keeps.y;
-                    step.inputs.iter().for_each(|&input| forever[input] |= keeps.x);
-                }
-            }
-        }
-        let mut homes: Vec<Home> = self.values.iter().map(|value| value.source).collect();
-        let mut claims = Vec::new();
-        let mut local = vec![Vec::new(); self.stages.len()];
-        for id in (0..count).filter(|&id| made[id] != usize::MAX) {
-            let stage = made[id];
-            if self.stages[stage].images && read[id] == stage && !forever[id] {
-                local[stage].push(id);
-            } else {
-                let to = if forever[id] { usize::MAX } else { read[id] };
-                let value = &self.values[id];
-                claims.push(Claim { id, size: value.each * value.batch, from: stage, to });
-            }
-        }
-        for (s, ids) in local.into_iter().enumerate() {
-            let steps = self.stages[s].steps.clone();
-            let claims = ids.into_iter().map(|id| {
-                let uses = steps
-                    .clone()
-                    .filter(|&step| self.steps[step].output == id || self.steps[step].inputs.contains(&id));
-                let uses: Vec<usize> = uses.collect();
-                Claim { id, size: self.values[id].each, from: uses[0], to: uses[uses.len() - 1] }
-            });
-            let (placed, sizes) = places(claims.collect());
-            placed.into_iter().for_each(|(id, buffer)| homes[id] = Home::Buffer(buffer));
-            self.stages[s].buffers[0] = sizes;
-        }
-        let (placed, sizes) = places(claims);
-        placed.into_iter().for_each(|(id, slot)| homes[id] = Home::Slot(slot));
-        self.slots[0] = sizes.into_iter().map(|size| vec![0.0; size]).collect();
-        self.homes[0] = homes;
-    }
-
     /// Whether a step has a backward pass.
     fn goes_back(&self, step: &Step) -> bool {
         self.values[step.output].slope
-    }
-
-    fn plan_backward(&mut self) {
-        let (count, last) = (self.values.len(), self.stages.len());
-        // Times count backward: stage s is at last − s; the given cotangents are written at 0, leaves are read for ever.
-        let (mut first, mut read) = (vec![usize::MAX; count], vec![0; count]);
-        let mut within = vec![true; count];
-        for &output in &self.outputs {
-            first[output] = 0;
-            within[output] = false;
-        }
-        self.adds = vec![Vec::new(); self.steps.len()];
-        for (s, stage) in self.stages.iter().enumerate().rev() {
-            for step in stage.steps.clone().rev() {
-                let Step { inputs, output, .. } = &self.steps[step];
-                if !self.goes_back(&self.steps[step]) {
-                    self.adds[step] = vec![false; inputs.len()];
-                    continue;
-                }
-                read[*output] = last - s;
-                within[*output] &= stage.images && first[*output] == last - s;
-                self.adds[step] = inputs.iter().map(|&input| first[input] != usize::MAX).collect();
-                for &input in inputs.iter().filter(|&&input| self.values[input].slope) {
-                    first[input] = first[input].min(last - s);
-                    read[input] = last - s;
-                }
-            }
-        }
-        let mut homes = vec![Home::None; count];
-        let (mut claims, mut local) = (Vec::new(), vec![Vec::new(); last]);
-        for id in (0..count).filter(|&id| self.values[id].slope && first[id] != usize::MAX) {
-            let value = &self.values[id];
-            if within[id] && !value.leaf && first[id] == read[id] {
-                local[last - first[id]].push(id);
-            } else {
-                let to = if value.leaf { usize::MAX } else { read[id] };
-                claims.push(Claim { id, size: value.each * value.batch, from: first[id], to });
-            }
-        }
-        for (s, ids) in local.into_iter().enumerate() {
-            let steps = self.stages[s].steps.clone();
-            let claims = ids.into_iter().map(|id| {
-                let uses = steps
-                    .clone()
-                    .rev()
-                    .filter(|&step| self.steps[step].output == id || self.steps[step].inputs.contains(&id));
-                let uses: Vec<usize> = uses.map(|step| steps.end - step).collect();
-                Claim { id, size: self.values[id].each, from: uses[0], to: uses[uses.len() - 1] }
-            });
-            let (placed, sizes) = places(claims.collect());
-            placed.into_iter().for_each(|(id, buffer)| homes[id] = Home::Buffer(buffer));
-            self.stages[s].buffers[1] = sizes;
-        }
-        let (placed, sizes) = places(claims);
-        placed.into_iter().for_each(|(id, slot)| homes[id] = Home::Slot(slot));
-        self.slots[1] = sizes.into_iter().map(|size| vec![0.0; size]).collect();
-        self.homes[1] = homes;
-        self.sums = vec![Vec::new(); last];
     }
 
     /// The value of an output, after a run.
@@ -324,7 +216,7 @@ impl Program {
         let mut taken: Vec<Vec<f32>> = made.iter().map(|&(_, slot)| std::mem::take(&mut self.slots[0][slot])).collect();
         let rows = by_image(&self.values, &made, &mut taken, batch);
         let (program, none, alone) = (&*self, Weights::default(), Threads::new(1));
-        let run = |images: Vec<(usize, Vec<(usize, &mut [f32])>)>, threads: &Threads| {
+        let run = |images: Images, threads: &Threads| {
             stage.with_buffers(0, |buffers| {
                 for (image, outs) in images {
                     let mut frame = Frame { program, which: 0, inputs, image, outs, buffers };
@@ -545,104 +437,4 @@ fn stages(values: &[Value], steps: &[Step]) -> Vec<Stage> {
         }
     }
     stages
-}
-
-/// For every image the parts of the values that are its own.
-fn by_image<'a>(
-    values: &[Value],
-    made: &[(usize, usize)],
-    taken: &'a mut [Vec<f32>],
-    batch: usize,
-) -> Vec<(usize, Vec<(usize, &'a mut [f32])>)> {
-    let mut rows: Vec<(usize, Vec<(usize, &mut [f32])>)> = (0..batch).map(|image| (image, Vec::new())).collect();
-    for (&(id, _), buffer) in made.iter().zip(taken) {
-        let parts = buffer.chunks_mut(values[id].each);
-        rows.iter_mut().zip(parts).for_each(|((_, outs), part)| outs.push((id, part)));
-    }
-    rows
-}
-
-/// The items in lists of `size`.
-fn chunks<T>(items: Vec<T>, size: usize) -> Vec<Vec<T>> {
-    let (mut lists, mut items) = (Vec::new(), items.into_iter().peekable());
-    while items.peek().is_some() {
-        lists.push(items.by_ref().take(size.max(1)).collect());
-    }
-    lists
-}
-
-/// What the steps of a stage see of one image.
-struct Frame<'p, 'i, 'b> {
-    program: &'p Program,
-    /// 0: values; 1: cotangents.
-    which: usize,
-    inputs: &'p [&'p [f32]],
-    image: usize,
-    outs: Vec<(usize, &'i mut [f32])>,
-    buffers: &'b mut Vec<Vec<f32>>,
-}
-
-/// A part of memory that one step writes.
-enum Taken<'i> {
-    Slot(&'i mut [f32]),
-    Buffer(Vec<f32>),
-}
-
-impl Taken<'_> {
-    fn slice(&mut self, size: usize) -> &mut [f32] {
-        match self {
-            Taken::Slot(part) => &mut part[..size],
-            Taken::Buffer(buffer) => &mut buffer[..size],
-        }
-    }
-}
-
-impl<'i> Frame<'_, 'i, '_> {
-    /// What is written there, from now on the caller's.
-    fn take_if(&mut self, id: usize) -> Option<Taken<'i>> {
-        match self.program.homes[self.which][id] {
-            Home::Buffer(buffer) => Some(Taken::Buffer(std::mem::take(&mut self.buffers[buffer]))),
-            Home::Slot(_) => {
-                let (_, part) = self.outs.iter_mut().find(|(out, _)| *out == id)?;
-                Some(Taken::Slot(std::mem::take(part)))
-            }
-            _ => None,
-        }
-    }
-
-    fn take(&mut self, id: usize) -> Taken<'i> {
-        self.take_if(id).unwrap_or(Taken::Buffer(Vec::new()))
-    }
-
-    /// Gives it back.
-    fn put(&mut self, id: usize, taken: Taken<'i>) {
-        match (taken, self.program.homes[self.which][id]) {
-            (Taken::Buffer(data), Home::Buffer(buffer)) => self.buffers[buffer] = data,
-            (Taken::Slot(data), _) => {
-                if let Some((_, part)) = self.outs.iter_mut().find(|(out, _)| *out == id) {
-                    *part = data;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// The value of this image, in a run forward.
-    fn read(&self, id: usize) -> &[f32] {
-        let each = self.program.values[id].each;
-        match self.program.homes[0][id] {
-            Home::Buffer(buffer) => &self.buffers[buffer][..each],
-            Home::Slot(_) => match self.outs.iter().find(|(out, _)| *out == id) {
-                Some((_, part)) => part,
-                None => self.value(id),
-            },
-            _ => self.value(id),
-        }
-    }
-
-    /// The value of this image, which is kept.
-    fn value(&self, id: usize) -> &[f32] {
-        let each = self.program.values[id].each;
-        &self.program.value(id, self.inputs)[self.image * each..(self.image + 1) * each]
-    }
 }

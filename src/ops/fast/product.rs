@@ -111,6 +111,7 @@ pub struct Left<'a> {
 }
 
 /// `C ∘= A · B`, C of `rows` rows, row-major, its rows `stride` apart; `start` and `finish` say what is done with each element.
+#[expect(clippy::too_many_arguments, reason = "three operands with their layout, and what is done before and after")]
 pub fn product(
     threads: &Threads,
     a: Left,

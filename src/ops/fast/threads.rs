@@ -26,7 +26,7 @@ impl Threads {
             Some(pool) => {
                 let items: Vec<T> = items.into_iter().collect();
                 let f = &f;
-                pool.install(|| items.into_par_iter().with_max_len(1).for_each(|item| f(item)));
+                pool.install(|| items.into_par_iter().with_max_len(1).for_each(f));
             }
         }
     }
