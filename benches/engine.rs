@@ -80,7 +80,8 @@ fn main() {
         (_, Some(given)) => (true, given),
         _ => return println!("give -- --forward FILE THREADS RUNS, or -- --step FILE THREADS RUNS"),
     };
-    let (path, threads, runs) = (PathBuf::from(&given[0]), given[1].parse().unwrap(), given[2].parse().unwrap());
+    let (path, threads, runs): (PathBuf, usize, usize) =
+        (PathBuf::from(&given[0]), given[1].parse().unwrap(), given[2].parse().unwrap());
     let model = Model::load(&path, &ImportOptions::default()).unwrap();
     let inputs: Named<f32> = match option("--input") {
         Some(file) => {

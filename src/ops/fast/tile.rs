@@ -6,6 +6,7 @@
 //! Invariant: every element is one chain of fused multiply-adds over the terms in order, whatever the number of rows or columns beside it; so how a product
 //! is cut into tiles changes no bit of it.
 //! Cost: one fused multiply-add of sixteen lanes for every 16 products; A is read by broadcast, B by whole vectors.
+#![expect(clippy::needless_range_loop, reason = "rows and columns of tiles are counted together")]
 #![allow(
     unsafe_code,
     reason = "the hot loop of every product: vector registers, and addresses that were checked once for a tile"
