@@ -9,17 +9,17 @@ use tl_kernel::spec::Op;
 use tl_kernel::spec::*;
 
 /// A linear congruential generator.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// A number in (−1, 1).
-    pub fn unit(&mut self) -> f32 {
+    pub(crate) fn unit(&mut self) -> f32 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 40) as f32 / 8_388_608.0 - 1.0
     }
 
     /// Numbers in (−scale, scale).
-    pub fn tensor(&mut self, dimensions: &[usize], scale: f32) -> Tensor<f32> {
+    pub(crate) fn tensor(&mut self, dimensions: &[usize], scale: f32) -> Tensor<f32> {
         let shape = Shape::new(dimensions.to_vec()).unwrap();
         let data = (0..shape.elements()).map(|_| self.unit() * scale).collect();
         Tensor::new(shape, data).unwrap()
@@ -27,7 +27,7 @@ impl Random {
 }
 
 /// A graph that is being written, with its data.
-pub struct Draft {
+pub(crate) struct Draft {
     nodes: Vec<Node>,
     parameters: Named<u32>,
     inputs: Named<f32>,
@@ -36,7 +36,7 @@ pub struct Draft {
 
 impl Draft {
     /// Nothing yet.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Draft { nodes: Vec::new(), parameters: BTreeMap::new(), inputs: BTreeMap::new(), random: Random(seed) }
     }
 
@@ -46,7 +46,7 @@ impl Draft {
     }
 
     /// An input.
-    pub fn input(&mut self, dimensions: &[usize]) -> usize {
+    pub(crate) fn input(&mut self, dimensions: &[usize]) -> usize {
         let name = format!("x{}", self.nodes.len());
         let tensor = self.random.tensor(dimensions, 1.0);
         let shape = tensor.shape().clone();
@@ -55,7 +55,7 @@ impl Draft {
     }
 
     /// A parameter in (−scale, scale) + shift.
-    pub fn parameter(&mut self, dimensions: &[usize], scale: f32, shift: f32) -> usize {
+    pub(crate) fn parameter(&mut self, dimensions: &[usize], scale: f32, shift: f32) -> usize {
         let name = format!("p{}", self.nodes.len());
         let tensor = self.random.tensor(dimensions, scale);
         let shape = tensor.shape().clone();
@@ -65,7 +65,7 @@ impl Draft {
     }
 
     /// An operation on earlier nodes.
-    pub fn op(&mut self, op: Op, parents: &[usize]) -> usize {
+    pub(crate) fn op(&mut self, op: Op, parents: &[usize]) -> usize {
         let shapes: Vec<&Shape> = parents.iter().map(|&p| &self.nodes[p].shape).collect();
         let shape = op.shape(&shapes).unwrap_or_else(|fault| panic!("{op:?}: {fault:?}"));
         self.push(op, parents, shape)
@@ -76,12 +76,12 @@ impl Draft {
     }
 
     /// relu
-    pub fn relu(&mut self, x: usize) -> usize {
+    pub(crate) fn relu(&mut self, x: usize) -> usize {
         self.op(Op::Relu(relu::Relu {}), &[x])
     }
 
     /// An affine layer.
-    pub fn linear(&mut self, x: usize, out: usize) -> usize {
+    pub(crate) fn linear(&mut self, x: usize, out: usize) -> usize {
         let fan = *self.dims(x).last().unwrap();
         let scale = (3.0 / fan as f32).sqrt();
         let (w, b) = (self.parameter(&[out, fan], scale, 0.0), self.parameter(&[out], 0.5, 0.0));
@@ -90,7 +90,7 @@ impl Draft {
 
     /// A convolution over two axes.
     #[allow(clippy::too_many_arguments, reason = "as many as a convolution has attributes")]
-    pub fn conv(
+    pub(crate) fn conv(
         &mut self,
         x: usize,
         out: usize,
@@ -119,12 +119,12 @@ impl Draft {
     }
 
     /// A 3×3 convolution that keeps the size.
-    pub fn same(&mut self, x: usize, out: usize) -> usize {
+    pub(crate) fn same(&mut self, x: usize, out: usize) -> usize {
         self.conv(x, out, [3, 3], [1, 1], [1, 1], [1; 4], 1, true)
     }
 
     /// Batch normalisation with given statistics.
-    pub fn norm(&mut self, x: usize) -> usize {
+    pub(crate) fn norm(&mut self, x: usize) -> usize {
         let c = self.dims(x)[1];
         let parents = [
             x,
@@ -139,7 +139,7 @@ impl Draft {
     }
 
     /// Batch normalisation by the statistics of the batch.
-    pub fn batch_norm(&mut self, x: usize) -> usize {
+    pub(crate) fn batch_norm(&mut self, x: usize) -> usize {
         let c = self.dims(x)[1];
         let parents = [x, self.parameter(&[c], 0.5, 1.0), self.parameter(&[c], 0.5, 0.0)];
         let epsilon = Exact::parse("0.001").unwrap();
@@ -148,7 +148,7 @@ impl Draft {
     }
 
     /// A maximum over windows.
-    pub fn max_pool(&mut self, x: usize, kernel: usize, stride: usize, pad: usize) -> usize {
+    pub(crate) fn max_pool(&mut self, x: usize, kernel: usize, stride: usize, pad: usize) -> usize {
         let pool = max_pool::MaxPool {
             kernel: vec![kernel; 2],
             stride: vec![stride; 2],
@@ -161,7 +161,7 @@ impl Draft {
     }
 
     /// A mean over windows.
-    pub fn avg_pool(&mut self, x: usize, kernel: usize, stride: usize, pad: usize, count_include_pad: bool) -> usize {
+    pub(crate) fn avg_pool(&mut self, x: usize, kernel: usize, stride: usize, pad: usize, count_include_pad: bool) -> usize {
         let pool = avg_pool::AvgPool {
             kernel: vec![kernel; 2],
             stride: vec![stride; 2],
@@ -176,13 +176,13 @@ impl Draft {
     }
 
     /// Everything but the batch in one axis.
-    pub fn flatten(&mut self, x: usize) -> usize {
+    pub(crate) fn flatten(&mut self, x: usize) -> usize {
         let last_axis = self.dims(x).len() - 1;
         self.op(Op::Flatten(flatten::Flatten { first_axis: 1, last_axis }), &[x])
     }
 
     /// The graph, whose outputs are the nodes that nobody reads.
-    pub fn finish(self) -> (CheckedGraph, Named<u32>, Named<f32>) {
+    pub(crate) fn finish(self) -> (CheckedGraph, Named<u32>, Named<f32>) {
         let read: Vec<usize> = self.nodes.iter().flat_map(|node| node.parents.clone()).collect();
         let outputs = (0..self.nodes.len()).filter(|id| !read.contains(id)).map(|id| (format!("y{id}"), id)).collect();
         let limits = Limits { work: u64::MAX, elements: usize::MAX, ..Limits::default() };
@@ -192,7 +192,7 @@ impl Draft {
 }
 
 /// Networks that use what has fast code, with sizes that are no multiples of a tile.
-pub fn networks() -> Vec<(&'static str, Draft)> {
+pub(crate) fn networks() -> Vec<(&'static str, Draft)> {
     let mut list = Vec::new();
     let mut d = Draft::new(1);
     let x = d.input(&[5, 37]);
