@@ -18,6 +18,10 @@ pub enum Role {
     Output,
     /// A recorded node.
     Node,
+    /// A recorded gradient.
+    Gradient,
+    /// A cotangent of an output.
+    Cotangent,
 }
 
 impl Role {
@@ -26,6 +30,8 @@ impl Role {
             Role::Input => "input",
             Role::Output => "output",
             Role::Node => "node",
+            Role::Gradient => "gradient",
+            Role::Cotangent => "cotangent",
         }
     }
 }
@@ -50,6 +56,11 @@ pub fn read_inputs(model: &Model, given: &[String], reshape: bool) -> Result<Vec
 pub fn read_nodes(model: &Model, given: &[String], reshape: bool) -> Result<Vec<Named<u32>>, Error> {
     let wanted: Vec<_> = recordable(model).map(|id| (id.to_string(), model.graph.nodes()[id].shape.clone())).collect();
     gather(Role::Node, &wanted, given, reshape)
+}
+
+/// The recorded gradients that the files `given` are, by source; not every source needs one.
+pub fn read_gradients(wanted: &[(String, Shape)], given: &[String], reshape: bool) -> Result<Vec<Named<u32>>, Error> {
+    gather(Role::Gradient, wanted, given, reshape)
 }
 
 /// The nodes that a trace may record beside the outputs.

@@ -41,6 +41,15 @@ pub enum Statement {
         /// Recorded nodes that are no outputs, by id in decimal, a case each.
         nodes: Vec<Named<u32>>,
     },
+    /// Within a tolerance of the exact gradients of reverse mode.
+    Gradient {
+        /// What is allowed, as it is to be written.
+        tolerance: Json,
+        /// Recorded gradients by inputs and by parameters, a case each.
+        gradients: Vec<[Named<u32>; 2]>,
+        /// Cotangents of outputs, a case each; none where the only output is one number, whose cotangent is then 1.
+        cotangents: Vec<Named<u32>>,
+    },
     /// An execution and the reals part ways.
     Divergence {
         /// The execution that gives the outputs.
@@ -122,9 +131,20 @@ impl Certificate<'_> {
             Json::Array(cases.iter().enumerate().map(case).collect())
         };
         let (inputs, outputs) = (cases("inputs", self.inputs), cases("outputs", self.outputs));
-        let nodes = match self.statement {
-            Statement::Trace { nodes, .. } => Some(cases("nodes", nodes)),
-            _ => None,
+        let recorded = match self.statement {
+            Statement::Trace { nodes, .. } => vec![("nodes", cases("nodes", nodes)), ("outputs", outputs)],
+            Statement::Gradient { gradients, cotangents, .. } => {
+                let cotangents = (!cotangents.is_empty()).then(|| ("cotangents", cases("cotangents", cotangents)));
+                let mut group = |i: usize, what: &'static str, named: &Named<u32>| {
+                    (what, placed.place(&format!("gradients/{i}/{what}"), named))
+                };
+                let case = |(i, [inputs, parameters]): (usize, &[Named<u32>; 2])| {
+                    Json::object([group(i, "inputs", inputs), group(i, "parameters", parameters)])
+                };
+                let gradients = Json::Array(gradients.iter().enumerate().map(case).collect());
+                [("gradients", gradients)].into_iter().chain(cotangents).collect()
+            }
+            _ => vec![("outputs", outputs)],
         };
         if !placed.large.is_empty() {
             let bytes = safetensors(&placed.large)?;
@@ -135,7 +155,7 @@ impl Certificate<'_> {
         entries.extend(self.about.map(|about| ("about", Json::string(about))));
         let producer = [("name", Json::string("tl")), ("version", Json::string(env!("CARGO_PKG_VERSION")))];
         entries.push(("producer", Json::object(producer)));
-        entries.push(("claim", self.statement.encode(nodes, outputs)));
+        entries.push(("claim", self.statement.encode(recorded)));
         let graph = self.model.graph.graph().encode();
         entries.push(("model", Json::object([("graph", graph), ("parameters", parameters)])));
         entries.push(("inputs", inputs));
@@ -148,7 +168,7 @@ impl Certificate<'_> {
 }
 
 impl Statement {
-    fn encode(&self, nodes: Option<Json>, outputs: Json) -> Json {
+    fn encode(&self, recorded: Vec<(&'static str, Json)>) -> Json {
         let (kind, mut entries) = match self {
             Statement::Forward { abs, rel, ulps, slack } => {
                 ("forward", vec![("tolerance", tolerance(abs, rel, ulps, slack))])
@@ -161,13 +181,13 @@ impl Statement {
                 }
                 ("trace", entries)
             }
+            Statement::Gradient { tolerance, .. } => ("gradient", vec![("tolerance", tolerance.clone())]),
             Statement::Divergence { execution, gap } => {
                 ("divergence", vec![("execution", execution.encode()), ("gap", gap.clone())])
             }
         };
         entries.insert(0, ("kind", Json::string(kind)));
-        entries.extend(nodes.map(|nodes| ("nodes", nodes)));
-        entries.push(("outputs", outputs));
+        entries.extend(recorded);
         Json::object(entries)
     }
 }

@@ -1,9 +1,9 @@
 //! Compiled graphs against the kernel's specification.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test stops at the first surprise")]
 
-mod graphs;
+mod networks;
 
-use graphs::Random;
+use networks::Random;
 use std::collections::BTreeSet;
 use tl::compiled::{Compiled, Options};
 use tl::{Hardware32, default_schedule};
@@ -24,10 +24,10 @@ fn distance(x: &Tensor<f32>, y: &Tensor<f32>) -> f32 {
     x.data().iter().zip(y.data()).fold(0.0f32, |most, (x, y)| most.max((x - y).abs())) / scale
 }
 
-/// Every network of `graphs::networks`, compiled, on one thread and on two, with and without gradients.
+/// Every network of `networks::networks`, compiled, on one thread and on two, with and without gradients.
 #[test]
 fn the_fast_plan_agrees_with_the_specification() {
-    for (name, draft) in graphs::networks() {
+    for (name, draft) in networks::networks() {
         let (graph, parameters, inputs) = draft.finish();
         let expected = specified(&graph, &parameters, &inputs);
         for (threads, gradients) in [(1, false), (2, false), (1, true), (2, true)] {
@@ -47,7 +47,7 @@ fn the_fast_plan_agrees_with_the_specification() {
 /// Every element of every gradient, against the kernel's reverse rules over the same floats.
 #[test]
 fn gradients_agree_with_the_reverse_rules_of_the_specification() {
-    for (name, draft) in graphs::networks() {
+    for (name, draft) in networks::networks() {
         let (graph, parameters, inputs) = draft.finish();
         let mut random = Random(77);
         let context = Hardware32::new(default_schedule());
@@ -82,7 +82,7 @@ fn gradients_agree_with_the_reverse_rules_of_the_specification() {
 /// One step moves every parameter by −rate times its gradient.
 #[test]
 fn a_step_is_a_gradient_times_a_rate() {
-    for (name, draft) in graphs::networks() {
+    for (name, draft) in networks::networks() {
         let (graph, parameters, inputs) = draft.finish();
         let mut random = Random(5);
         let cotangents: Named<f32> = specified(&graph, &parameters, &inputs)
@@ -106,7 +106,7 @@ fn a_step_is_a_gradient_times_a_rate() {
 
 #[test]
 fn a_deterministic_plan_has_the_bits_of_the_specification() {
-    for (name, draft) in graphs::networks() {
+    for (name, draft) in networks::networks() {
         let (graph, parameters, inputs) = draft.finish();
         let options = Options { deterministic: true, threads: 2, ..Options::default() };
         let mut compiled = Compiled::new(&graph, &parameters, options).unwrap();

@@ -157,6 +157,7 @@ fn certify(
         Statement::Exec(_) => "exec",
         Statement::Trace { .. } => "trace",
         Statement::Divergence { .. } => "divergence",
+        Statement::Gradient { .. } => "gradient",
     };
     Ok(Judgement { file, name: claim.name, kind, about: claim.about.clone(), verdict, as_expected })
 }

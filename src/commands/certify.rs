@@ -1,5 +1,7 @@
 //! `tl certify`: a certificate about a model and recorded outputs, checked by the kernel when it is written.
 
+use super::grad::What;
+use super::worst::{worst_error, worst_gradient, worst_output};
 use super::{DONE, FAILED, ModelArguments, TROUBLE, UNDECIDED, parse_exact, parse_json, parse_schedule};
 use crate::cases::{self, Role};
 use crate::certificate::{Certificate, Statement, tolerance};
@@ -7,6 +9,7 @@ use crate::error::{Code, Error};
 use crate::files::Staged;
 use crate::hardware::{Hardware32, default_schedule};
 use crate::model::Model;
+use crate::tape::Run;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -14,9 +17,7 @@ use tl_check::{Judged, Settings, judge};
 use tl_kernel::cert::json::Json;
 use tl_kernel::claim::Execution;
 use tl_kernel::context::binary32::Schedule;
-use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, EvalError};
-use tl_kernel::ir::evaluate;
 use tl_kernel::ir::evaluate::{Cut, Named, source};
 use tl_kernel::number::Dyadic;
 use tl_kernel::number::decimal::decimal;
@@ -41,7 +42,7 @@ pub(super) struct Certify {
     reshape: bool,
 
     /// What is claimed: forward (within a tolerance of the exact reals), exec (bit for bit a binary32 execution), trace (every recorded node within what is allowed
-    /// of its own operation at the recorded values), or divergence (an execution and the reals part ways)
+    /// of its own operation at the recorded values), divergence (an execution and the reals part ways), or gradient (within a tolerance of the exact gradients)
     #[arg(long, value_enum, default_value_t = Kind::Forward)]
     claim: Kind,
 
@@ -81,6 +82,13 @@ pub(super) struct Certify {
     #[arg(long, value_name = "K")]
     library: Option<u16>,
 
+    #[command(flatten)]
+    what: What,
+
+    /// A recorded gradient, by the name of its input or parameter; default: what the engine itself computes
+    #[arg(long = "gradient", value_name = "[NAME=]FILE")]
+    gradients: Vec<String>,
+
     /// Largest number of elements of a tensor that stands in the certificate itself
     #[arg(long, value_name = "N", default_value_t = 4096)]
     inline_limit: usize,
@@ -108,6 +116,7 @@ enum Kind {
     Exec,
     Trace,
     Divergence,
+    Gradient,
 }
 
 impl Certify {
@@ -117,6 +126,10 @@ impl Certify {
         let model = self.model.load()?;
         let inputs = cases::read_inputs(&model, &self.inputs, self.reshape)?;
         let schedule = self.schedule.as_deref().map_or(Ok(default_schedule()), parse_schedule)?;
+        if self.claim == Kind::Gradient {
+            let statement = self.gradient(&model, &inputs, &Run::new(schedule), notes)?;
+            return self.write(&model, &inputs, &[], &statement, started, text, notes);
+        }
         let mut outputs = cases::read(Role::Output, &model.outputs(), &self.outputs, self.reshape)?;
         let mut nodes = cases::read_nodes(&model, &self.nodes, self.reshape)?;
         let own = outputs.is_empty();
@@ -148,12 +161,28 @@ impl Certify {
                 let execution = Execution { schedule, ..Execution::default() };
                 Statement::Divergence { gap: self.gap(&execution)?, execution }
             }
+            Kind::Gradient => return Err(Error::new(Code::Usage, "--claim gradient", "it records no outputs")),
         };
+        self.write(&model, &inputs, &outputs, &statement, started, text, notes)
+    }
+
+    /// Writes the certificate, and checks it.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one certificate, and where to report")]
+    fn write(
+        &self,
+        model: &Model,
+        inputs: &[Named<u32>],
+        outputs: &[Named<u32>],
+        statement: &Statement,
+        started: Instant,
+        text: &mut String,
+        notes: &mut String,
+    ) -> Result<u8, Error> {
         let certificate = Certificate {
-            model: &model,
-            inputs: &inputs,
-            outputs: &outputs,
-            statement: &statement,
+            model,
+            inputs,
+            outputs,
+            statement,
             about: self.about.as_deref(),
             inline_limit: self.inline_limit,
             parameter_file: self.parameters.as_deref(),
@@ -166,11 +195,13 @@ impl Certify {
     }
 
     fn check_options(&self) -> Result<(), Error> {
-        use Kind::{Divergence, Exec, Forward, Trace};
+        use Kind::{Divergence, Exec, Forward, Gradient, Trace};
         let Certify { abs, rel, ulps, slack, claim, .. } = self;
         let tolerance = [abs, rel, ulps, slack].into_iter().any(Option::is_some);
         let recorded = !self.outputs.is_empty();
         let rounding = self.rounding.is_some() || self.library.is_some();
+        let What { of, cotangents, wrt } = &self.what;
+        let derivative = of.is_some() || !cotangents.is_empty() || !wrt.is_empty() || !self.gradients.is_empty();
         let refusals = [
             (*claim == Exec && tolerance, "--claim exec", "every bit is claimed, there is no tolerance"),
             (*claim == Divergence && tolerance, "--claim divergence", "its tolerance stands in the gap, as \"beyond\""),
@@ -178,6 +209,17 @@ impl Certify {
             (*claim != Divergence && self.gap.is_some(), "--gap", "only --claim divergence has a gap"),
             (*claim != Trace && !self.nodes.is_empty(), "--nodes", "only --claim trace records nodes"),
             (*claim != Trace && rounding, "--rounding", "only --claim trace can allow what rounding explains"),
+            (
+                *claim != Gradient && derivative,
+                "--claim gradient",
+                "only it has --of, --cotangent, --wrt and --gradient",
+            ),
+            (*claim == Gradient && recorded, "--output", "--claim gradient records gradients: --gradient NAME=FILE"),
+            (
+                *claim == Gradient && self.schedule.is_some() && !self.gradients.is_empty(),
+                "--schedule",
+                "recorded gradients were computed already, in their own order",
+            ),
             (rounding && tolerance, "--rounding", "a trace allows a tolerance or what rounding explains, not both"),
             (
                 matches!(claim, Forward | Trace) && self.schedule.is_some() && recorded,
@@ -261,17 +303,36 @@ impl Certify {
         outputs: &[Named<u32>],
         notes: &mut String,
     ) -> Result<Statement, Error> {
+        let worst = || worst_error(|precision| worst_output(model, inputs, outputs, precision));
+        let [abs, rel, ulps, slack] = self.parts(worst, notes)?;
+        Ok(Statement::Forward { abs, rel, ulps, slack })
+    }
+
+    /// The recorded gradients, or those that the engine computes, with the tolerance on them.
+    fn gradient(
+        &self,
+        model: &Model,
+        inputs: &[Named<u32>],
+        run: &Run,
+        notes: &mut String,
+    ) -> Result<Statement, Error> {
+        let listed = self.what.listed((run, model), inputs, &self.gradients, self.reshape, notes)?;
+        let worst = || worst_error(|precision| worst_gradient(model, inputs, &listed, precision));
+        let [abs, rel, ulps, slack] = self.parts(worst, notes)?;
+        Ok(listed.statement(model, tolerance(&abs, &rel, &ulps, &slack)))
+    }
+
+    /// The parts of the tolerance; where none is given, the smallest absolute one of two digits.
+    fn parts(&self, worst: impl FnOnce() -> Result<Dyadic, Error>, notes: &mut String) -> Result<[String; 4], Error> {
         self.check_tolerance()?;
         let or = |text: &Option<String>, default: &str| text.clone().unwrap_or(default.into());
         let mut abs = or(&self.abs, "0");
         if self.abs.is_none() && self.rel.is_none() && self.ulps.is_none() {
-            let worst = worst_error(model, inputs, outputs)?;
-            abs = decimal(&worst.to_rational(), 2, true);
+            abs = decimal(&worst()?.to_rational(), 2, true);
             *notes +=
                 &format!("note: no tolerance is given; the smallest absolute one of two digits that holds is {abs}\n");
         }
-        let (rel, ulps, slack) = (or(&self.rel, "0"), or(&self.ulps, "0"), or(&self.slack, "1"));
-        Ok(Statement::Forward { abs, rel, ulps, slack })
+        Ok([abs, or(&self.rel, "0"), or(&self.ulps, "0"), or(&self.slack, "1")])
     }
 
     /// Runs the checker on what was written.
@@ -340,56 +401,9 @@ fn executed(
     Ok((outputs, nodes.iter().map(|&id| (id.to_string(), id)).map(named).collect::<Result<_, _>>()?))
 }
 
-fn real_inputs<C: Context>(context: &C, case: &Named<u32>) -> Result<Named<C::Value>, Error> {
+pub(super) fn real_inputs<C: Context>(context: &C, case: &Named<u32>) -> Result<Named<C::Value>, Error> {
     let datum = |error: EvalError| Error::new(Code::Evaluation, "an input", error.to_string());
     case.iter()
         .map(|(name, tensor)| Ok((name.clone(), tensor.try_map(|&word| context.datum(word)).map_err(datum)?)))
         .collect()
-}
-
-/// An upper bound of the largest |y − s| over all cases, known to within 1 part in 1,000 of itself, or to 4096 bits.
-fn worst_error(model: &Model, inputs: &[Named<u32>], outputs: &[Named<u32>]) -> Result<Dyadic, Error> {
-    let mut precision = 128;
-    loop {
-        match worst_error_at(model, inputs, outputs, precision) {
-            Ok((worst, radius)) if worst.is_zero() || radius.scaled(10) <= worst || precision >= 4096 => {
-                return Ok(worst);
-            }
-            Err(error) if precision >= 4096 || error.1 => return Err(error.0),
-            _ => precision *= 2,
-        }
-    }
-}
-
-/// The bound, and the largest radius in it; an error, and whether more precision is of no use.
-fn worst_error_at(
-    model: &Model,
-    inputs: &[Named<u32>],
-    outputs: &[Named<u32>],
-    precision: u64,
-) -> Result<(Dyadic, Dyadic), (Error, bool)> {
-    let real = Real::new(precision);
-    let (mut worst, mut radius) = (Dyadic::zero(), Dyadic::zero());
-    for (case, (inputs, outputs)) in inputs.iter().zip(outputs).enumerate() {
-        let inputs = real_inputs(&real, inputs).map_err(|error| (error, true))?;
-        let exact = evaluate(&model.graph, |_| &real, &model.parameters, &inputs);
-        let exact = exact.map_err(|located| {
-            let undecided = matches!(located.error, EvalError::Undecided { .. });
-            (Error::at_node(&model.path, &located), !undecided)
-        })?;
-        for (name, recorded) in outputs {
-            let balls: &[Ball] = exact.get(name).map_or(&[], |tensor| tensor.data());
-            for (position, (&word, ball)) in recorded.data().iter().zip(balls).enumerate() {
-                let Some(y) = Dyadic::from_binary32(word) else {
-                    let place =
-                        format!("case {case}, output {name:?}, index {:?}", recorded.shape().index_of(position));
-                    return Err((Error::new(Code::NotFinite, place, format!("the word {word:08x}")), true));
-                };
-                let error = y.sub(ball.mid()).abs().add(&ball.rad());
-                worst = worst.max(error);
-                radius = radius.max(ball.rad());
-            }
-        }
-    }
-    Ok((worst, radius))
 }

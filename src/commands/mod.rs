@@ -8,9 +8,12 @@ mod certify;
 mod corpus;
 mod diff;
 mod generate;
+mod grad;
 mod import;
 mod run;
 mod view;
+mod vjp;
+mod worst;
 mod zoo;
 
 pub(crate) use certify::settings;
@@ -50,6 +53,8 @@ enum Command {
     Import(import::Import),
     /// Run a model under a reading: float32 on the processor, bit-exact binary32, exact rationals, real balls, or intervals
     Run(run::Run),
+    /// Differentiate an output of a model by its inputs and parameters, and write the gradients
+    Grad(grad::Grad),
     /// Write a certificate about a model and its recorded outputs, and check it
     Certify(Box<certify::Certify>),
     /// Say whether what runtimes computed is the rounding of the exact values or something else, and where that begins
@@ -62,6 +67,8 @@ enum Command {
     Generate(generate::Generate),
     /// List the bug zoo with its numbers, or run entries of it: broken, fixed, and the certificates of the difference
     Bugs(bugs::Bugs),
+    /// Check a book's 81 items about backpropagation, each with certificates
+    Vjp(vjp::Vjp),
     /// Draw a graph, or a run of it with its gradients, as one self-contained page
     View(view::Show),
     /// Networks as lists of layers: list, show, count and check them, and build graph files of them
@@ -149,12 +156,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
     let result = match &arguments.command {
         Command::Import(import) => import.run(&mut text),
         Command::Run(run) => run.run(&mut text),
+        Command::Grad(grad) => grad.run(&mut text, &mut notes),
         Command::Certify(certify) => certify.run(&mut text, &mut notes),
         Command::Diff(diff) => diff.run(&mut text, &mut notes),
         Command::Bisect(bisect) => bisect.run(&mut text, &mut notes),
         Command::Corpus(corpus) => corpus.run(&mut text, &mut notes),
         Command::Generate(generate) => generate.run(&mut text),
         Command::Bugs(bugs) => bugs.run(&mut text, &mut notes),
+        Command::Vjp(vjp) => vjp.run(&mut text),
         Command::View(view) => view.run(&mut text),
         Command::Zoo(zoo) => zoo.run(&mut text, &mut notes),
         Command::Schema => schema(&mut text),

@@ -177,7 +177,8 @@ fn map<V, W>(named: Named<V>, f: impl Fn(&V) -> W) -> Result<Named<W>, Error> {
     named.into_iter().map(|(name, tensor)| Ok((name, tensor.try_map(|value| Ok::<W, Error>(f(value)))?))).collect()
 }
 
-fn print<V>(text: &mut String, outputs: &Named<V>, all: bool, show: impl Fn(&V) -> String) {
+/// The elements of tensors, the first of each unless all are asked for.
+pub(super) fn print<V>(text: &mut String, outputs: &Named<V>, all: bool, show: impl Fn(&V) -> String) {
     for (name, tensor) in outputs {
         *text += &format!("{name} {}\n", tensor.shape());
         let shown = if all { tensor.data().len() } else { SHOWN };

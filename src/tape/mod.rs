@@ -218,7 +218,7 @@ impl<'a> Tape<'a> {
     /// The bytes of all values that are kept.
     pub fn stored_bytes(&self) -> usize {
         let values = self.nodes.iter().filter_map(|node| node.value.as_ref());
-        values.map(|value| value.data().len() * size_of::<f32>()).sum()
+        values.map(|value| size_of_val(value.data())).sum()
     }
 
     /// `w`, or `node 5` for want of a name.

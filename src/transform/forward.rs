@@ -71,8 +71,8 @@ fn bends(op: &Op) -> bool {
     matches!(op, Abs(_) | Clamp(_) | Elu(_) | HardSigmoid(_) | HardSwish(_) | LeakyRelu(_) | Relu(_))
 }
 
-/// The sources that can be differentiated by: those from which no path enters an operation as labels, a mask or weights that it has no derivative by.
-pub(super) fn differentiable(graph: &CheckedGraph) -> Vec<usize> {
+/// The sources that can be differentiated by, and the others. By the first no path enters an operation as labels, a mask or weights that it has no derivative by.
+pub(super) fn differentiable(graph: &CheckedGraph) -> (Vec<usize>, Vec<usize>) {
     let nodes = graph.nodes();
     let mut blocked = vec![false; nodes.len()];
     for (id, node) in nodes.iter().enumerate().rev() {
@@ -81,13 +81,14 @@ pub(super) fn differentiable(graph: &CheckedGraph) -> Vec<usize> {
             blocked[parent] |= all || !has_derivative(&node.op, at);
         }
     }
-    (0..nodes.len()).filter(|&id| nodes[id].op.is_source() && !blocked[id]).collect()
+    (0..nodes.len()).filter(|&id| nodes[id].op.is_source()).partition(|&id| !blocked[id])
 }
 
 /// Whether an operation has a cotangent for one of its operands: for all but labels, masks and class weights.
 fn has_derivative(op: &Op, operand: usize) -> bool {
     match op {
-        Op::MaskedSoftmax(_) => operand == 0,
+        Op::MaskedSoftmax(_) | Op::CrossEntropy(_) | Op::Nll(_) => operand == 0,
+        Op::Cosine(_) => operand < 2,
         _ => true,
     }
 }

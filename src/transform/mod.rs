@@ -35,6 +35,11 @@ mod second;
 
 pub use clip::{clip_by_norm, clip_by_value};
 
+// The examples there are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/gradients.md")]
+mod documentation {}
+
 use crate::error::{Code, Error};
 use crate::model::Model;
 use crate::tape::{Id, Keep, Run, Tape};
@@ -190,9 +195,11 @@ impl<'a> Function<'a> {
         Ok(hessians)
     }
 
-    /// The names of all sources that can be differentiated by: none that leads to labels or masks.
-    pub fn differentiable(&self) -> Vec<String> {
-        forward::differentiable(self.graph).into_iter().map(|id| self.name(id)).collect()
+    /// The names of all sources that can be differentiated by, and of the others: those that lead to labels or masks.
+    pub fn differentiable(&self) -> (Vec<String>, Vec<String>) {
+        let named = |ids: Vec<usize>| ids.into_iter().map(|id| self.name(id)).collect();
+        let (free, blocked) = forward::differentiable(self.graph);
+        (named(free), named(blocked))
     }
 
     fn replayed(&self, inputs: &Named<f32>) -> Result<Tape<'a>, Error> {
@@ -211,7 +218,7 @@ impl<'a> Function<'a> {
     }
 
     /// The node of the source of this name.
-    fn find(&self, name: &str) -> Result<usize, Error> {
+    pub fn find(&self, name: &str) -> Result<usize, Error> {
         let sources = self.graph.nodes().iter().enumerate().filter_map(|(id, node)| Some((id, node.op.source()?)));
         let lists = [("inputs", "input"), ("parameters", "const")];
         let is = |kind: &str, of: &str| {

@@ -12,6 +12,7 @@ const KINDS = [
 const kind = (n) => KINDS.find(([, , is]) => is(n));
 const label = (i) => data.nodes[i].name ? `${data.nodes[i].op} ${data.nodes[i].name}` : `${data.nodes[i].op} ${i}`;
 const short = (text, n) => text.length > n ? text.slice(0, n - 1) + "…" : text;
+const tail = (text, n) => text.length > n ? "…" + text.slice(1 - n) : text;
 
 function element(tag, attributes = {}, ...children) {
   const made = attributes.svg ? document.createElementNS(NS, tag) : document.createElement(tag);
@@ -38,16 +39,22 @@ const tops = [];
 tallest.reduce((y, h, at) => { tops[at] = y; return y + h + RISE; }, 0);
 const box = data.nodes.map((n, i) => ({ x: Number(n.place) * (WIDTH + GAP), y: tops[n.layer], w: WIDTH, h: height(i) }));
 const edges = [], drawings = [];
-function curve(a, b, slot, of) {
+function curve(a, b, slot, of, layers) {
   const x1 = a.x, y1 = a.y + a.h, x2 = b.x + (of > 1 ? (slot / (of - 1) - 0.5) * Math.min(60, 18 * of) : 0), y2 = b.y;
   const bend = Math.max(26, (y2 - y1) / 2);
+  if (layers > 1 && Math.abs(x1 - x2) < WIDTH) {
+    // Past the nodes between, on the side.
+    const side = Math.max(x1, x2) + WIDTH / 2 + 14 + Math.min(40, 4 * layers);
+    const path = `M${x1},${y1} C${x1},${y1 + 34} ${side},${y1 + 4} ${side},${y1 + 52} L${side},${y2 - 52} C${side},${y2 - 4} ${x2},${y2 - 34} ${x2},${y2}`;
+    return { path, x: side, y: (y1 + y2) / 2 };
+  }
   return { path: `M${x1},${y1} C${x1},${y1 + bend} ${x2},${y2 - bend} ${x2},${y2}`, x: (x1 + x2) / 2, y: (y1 + y2) / 2 };
 }
 data.nodes.forEach((n, i) => {
   if (!n.drawn) return;
   const parents = n.parents.filter((p) => data.nodes[p].drawn);
   parents.forEach((p, slot) => {
-    const { path, x, y } = curve(box[p], box[i], slot, parents.length);
+    const { path, x, y } = curve(box[p], box[i], slot, parents.length, n.layer - data.nodes[p].layer);
     const line = svg("path", { class: "edge", d: path });
     const text = svg("text", { class: "flows", x, y, "text-anchor": "middle" }, data.nodes[p].shape);
     world.append(line, text);
@@ -67,7 +74,7 @@ data.nodes.forEach((n, i) => {
     const y = b.y + 46 + at * LINE;
     const chip = svg("g", { class: "chip", "data-id": p, role: "button", tabindex: 0 });
     chip.append(svg("rect", { x: left + 10, y, width: b.w - 20, height: LINE - 4 }));
-    chip.append(svg("text", { x: left + 17, y: y + 12 }, short(`${data.nodes[p].name} ${data.nodes[p].shape}`, 27)));
+    chip.append(svg("text", { x: left + 17, y: y + 12 }, tail(`${data.nodes[p].name} ${data.nodes[p].shape}`, 26)));
     chip.addEventListener("click", (event) => { event.stopPropagation(); select(p); });
     g.append(chip);
     drawings[p] = chip;
@@ -86,7 +93,7 @@ let view = { x: 0, y: 0, k: 1 };
 const apply = () => world.setAttribute("transform", `translate(${view.x},${view.y}) scale(${view.k})`);
 function fit() {
   const w = graph.clientWidth, h = graph.clientHeight;
-  const k = Math.min(1.25, w / (bounds.r - bounds.x), Math.max(h / (bounds.b - bounds.y), 0.45));
+  const k = Math.min(1.25, w / (bounds.r - bounds.x), Math.max(h / (bounds.b - bounds.y), 0.7));
   view = { k, x: w / 2 - k * (bounds.x + bounds.r) / 2, y: Math.max(0, (h - k * (bounds.b - bounds.y)) / 2) - k * bounds.y };
   apply();
 }

@@ -1,6 +1,11 @@
 //! Every reverse rule against the operation's own value, differentiated forward: a certificate `adjoint` for each operation of the vocabulary, decided by the kernel.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::float_arithmetic, reason = "a test fails by panicking, and makes its words of floats")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::float_arithmetic,
+    reason = "a test fails by panicking, and makes its words of floats"
+)]
 
 use tl_kernel::cert::json::{Cursor, parse};
 use tl_kernel::ir::Shape;
