@@ -161,7 +161,14 @@ impl Draft {
     }
 
     /// A mean over windows.
-    pub(crate) fn avg_pool(&mut self, x: usize, kernel: usize, stride: usize, pad: usize, count_include_pad: bool) -> usize {
+    pub(crate) fn avg_pool(
+        &mut self,
+        x: usize,
+        kernel: usize,
+        stride: usize,
+        pad: usize,
+        count_include_pad: bool,
+    ) -> usize {
         let pool = avg_pool::AvgPool {
             kernel: vec![kernel; 2],
             stride: vec![stride; 2],
