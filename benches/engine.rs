@@ -107,14 +107,12 @@ fn main() {
             compiled.forward(&inputs).unwrap()
         };
         let spent = start.elapsed().as_secs_f64() * 1e3;
-        if first {
-            if let Some(file) = option("--output") {
-                let words = outputs
-                    .into_iter()
-                    .map(|(name, t)| (name, t.try_map(|x| Ok::<u32, ()>(x.to_bits())).unwrap()))
-                    .collect();
-                std::fs::write(&file[0], files::tensors(file[0].as_ref(), &words).unwrap()).unwrap();
-            }
+        if first && let Some(file) = option("--output") {
+            let words = outputs
+                .into_iter()
+                .map(|(name, t)| (name, t.try_map(|x| Ok::<u32, ()>(x.to_bits())).unwrap()))
+                .collect();
+            std::fs::write(&file[0], files::tensors(file[0].as_ref(), &words).unwrap()).unwrap();
         }
         println!("{spent:.4}");
         first = false;

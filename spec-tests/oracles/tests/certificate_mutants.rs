@@ -302,7 +302,8 @@ fn no_mutant_of_an_accepted_certificate_is_accepted_and_false() {
         let text = fs::read_to_string(path).expect("a certificate");
         let kind = ["gradient", "adjoint"].into_iter().find(|kind| text.contains(&format!("\"kind\": \"{kind}\"")));
         let name = path.file_stem().expect("a name").to_string_lossy();
-        kind.inspect(|kind| println!("  SKIPPED {name}: claims of kind {kind} have no second evaluation here")).is_none()
+        kind.inspect(|kind| println!("  SKIPPED {name}: claims of kind {kind} have no second evaluation here"))
+            .is_none()
     });
     paths.sort();
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
