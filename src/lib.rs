@@ -4,14 +4,16 @@
 //!
 //! The rooms: [`hardware`] the binary32 reading on the processor's floats · [`model`] models from ONNX and from graph files · [`cases`] tensors for inputs and
 //! outputs · [`files`] what is written, all or nothing · [`certificate`] certificates as text · [`schema`] their JSON Schema ·
-//! [`ops`] the operations on `f32` · [`tape`] the eager mode · [`transform`] derivatives of functions · [`net`] networks as lists of layers · [`zoo`] named ones ·
-//! [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo · [`book`] a book's 81 items about backpropagation, checked · [`view`] graphs and tapes as pages · [`commands`] the command line.
+//! [`ops`] the operations on `f32` · [`tape`] the eager mode · [`compiled`] graphs planned once, run often · [`transform`] derivatives of functions ·
+//! [`net`] networks as lists of layers · [`zoo`] named ones · [`diff`] rounding or bug · [`generate`] reference models · [`bugs`] the bug zoo ·
+//! [`book`] a book's 81 items about backpropagation, checked · [`view`] graphs and tapes as pages · [`commands`] the command line.
 
 pub mod book;
 pub mod bugs;
 pub mod cases;
 pub mod certificate;
 pub mod commands;
+pub mod compiled;
 pub mod diff;
 pub mod error;
 pub mod files;

@@ -168,6 +168,9 @@ def write(c):
     listed["inputs"] = [{"x": tensor([2], [1, 2]), "y": tensor([2], [3, 4])}]
     listed["claim"] |= {"tangents": [{"inputs": {"x": tensor([2], [1, 2])}}], "cotangents": [{"y": tensor([2], [1, 2])}]}
     c.add("adjoint_identity_at_a_point", "an identity is not tried at points of the certificate's choice", listed, "TL0203")
+    inputs = identity(QUOTIENT, 4)
+    inputs["inputs"] = [{"x": tensor([2], [1, 2]), "y": tensor([2], [3, 4])}]
+    c.add("adjoint_identity_with_inputs", "an identity has no use for inputs: what is listed would be unused", inputs, "TL0203")
     c.add("adjoint_method", "a method that is none", certificate({"kind": "adjoint", "method": "numeric"}, graph(QUOTIENT, y=4), []), "TL0109")
 
     c.section("decline", "Adjoints that the method does not decide")

@@ -18,10 +18,14 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         return Corpus::Reject;
     };
     let inputs = case.inputs.iter().map(|(name, tensor)| {
-        (name.clone(), tensor.try_map(|&word| Rational::default().datum(word)).expect("the second evaluation has read it"))
+        (
+            name.clone(),
+            tensor.try_map(|&word| Rational::default().datum(word)).expect("the second evaluation has read it"),
+        )
     });
     // The kernel alone bounds the size of its numbers.
-    let Ok(first) = evaluate(&case.graph, |_| &Rational::default(), &case.parameters, &inputs.collect()) else {
+    let rational = Rational::default();
+    let Ok(first) = evaluate(&case.graph, |_| &rational, &case.parameters, &inputs.collect()) else {
         return Corpus::Reject;
     };
     for (name, tensor) in first {

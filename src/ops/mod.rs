@@ -3,6 +3,8 @@
 //! Contract of all three: shapes are those of a checked graph; errors are those of the kernel's reading. Where an operation has no code of its own here, its specification in the kernel is
 //! read over [`Hardware32`]: slower, never different in meaning. In a run that is deterministic nothing else is used, so that every bit is that of `Binary32` under the printed schedule.
 
+pub mod fast;
+
 use crate::hardware::Hardware32;
 use tl_kernel::context::EvalError;
 use tl_kernel::context::dual::{Dual, Pair};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tl_import::{ImportOptions, import_onnx, read_property};
 use tl_kernel::context::binary32::schedule::{BiasPosition, Order, Schedule};
 use tl_kernel::context::binary32::{Binary32, Environment};
-use tl_kernel::ir::evaluate::{Cut, evaluate};
+use tl_kernel::ir::evaluate::{Cut, evaluate, source};
 use tl_kernel::ir::{Shape, Tensor};
 use tl_kernel::limits::Limits;
 
@@ -166,7 +166,8 @@ fn every_named_value_is_the_value_of_its_node() {
         let inputs: BTreeMap<String, Tensor<u32>> = model.inputs.iter().map(input).collect();
         let outputs = evaluate(&checked, |_| &context, &all.parameters, &inputs).unwrap();
         let cut = Cut::of(&graph, model.values.values().copied(), |_| false);
-        let nodes = cut.values(&graph, |_| &context, &model.parameters, &inputs, |_| None).unwrap();
+        let nodes =
+            cut.values(&graph, |_| &context, |id| source(&graph, id, &context, &model.parameters, &inputs)).unwrap();
         for (name, id) in &model.values {
             assert_eq!(outputs.get(name), nodes.get(id), "{} {name:?} node {id}", path.display());
             inner += usize::from(!graph.nodes()[*id].op.is_source());

@@ -5,6 +5,8 @@
 //! or described by a sentence that does not change with its model or its claim, is unsound, and the test fails. So it does on a mutant
 //! that cannot be decided, but for a reason in `UNDECIDED`; and on one that claims the same and is not accepted.
 //!
+//! Claims about derivatives (`gradient`, `adjoint`) have no second evaluation yet, and their certificates are left out.
+//!
 //! `TL_MUTANTS_OF=PART` takes only the certificates with this in their names. `TL_MUTANTS=FOLDER` also writes the mutants of the small `forward` certificates with what became of them, for `second_opinion/agree.py FOLDER`.
 
 use std::collections::BTreeMap;
@@ -296,6 +298,13 @@ fn no_mutant_of_an_accepted_certificate_is_accepted_and_false() {
     let mut paths: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|kind| kind == "json")).collect();
     let only = std::env::var("TL_MUTANTS_OF").unwrap_or_default();
     paths.retain(|path| path.file_stem().is_some_and(|name| name.to_string_lossy().contains(&only)));
+    paths.retain(|path| {
+        let text = fs::read_to_string(path).expect("a certificate");
+        let kind = ["gradient", "adjoint"].into_iter().find(|kind| text.contains(&format!("\"kind\": \"{kind}\"")));
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        kind.inspect(|kind| println!("  SKIPPED {name}: claims of kind {kind} have no second evaluation here"))
+            .is_none()
+    });
     paths.sort();
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {

@@ -107,8 +107,10 @@ impl Document {
         let graph = self.graph.check("/model/graph", limits)?;
         let parameters = tensors.fit(self.parameters, graph.constants(), "/model/parameters")?;
         let fit = |(i, case)| tensors.fit(case, graph.inputs(), &format!("/inputs/{i}"));
-        let inputs = if self.claim.draws() && self.inputs.is_empty() {
-            vec![Named::new()] // one case, which the checker draws
+        let inputs = if self.claim.draws() {
+            let message = || "the checker draws the only case itself, and none is listed".to_string();
+            Code::NoCase.unless(self.inputs.is_empty(), "/inputs", message)?;
+            vec![Named::new()]
         } else {
             self.inputs.into_iter().enumerate().map(fit).collect::<Result<Vec<_>, _>>()?
         };

@@ -26,7 +26,7 @@ use crate::ir::attributes::{Attribute, keywords};
 use crate::ir::evaluate::{Cut, Located, read, source};
 use crate::ir::reverse::{ById, pullback};
 use crate::ir::{CheckedGraph, Tensor};
-use crate::limits::Limits;
+use crate::limits::{Limits, wide};
 use crate::number::Dyadic;
 use crate::number::decimal::decimal;
 use num_bigint::BigInt;
@@ -65,6 +65,8 @@ const MAX_DEGREE: u64 = 1 << 27;
 /// Bits of a rational number on the way, and what a step with such numbers may cost beside one of a dot product, as work.
 const BITS: u64 = 1 << 15;
 const STEP: u64 = 1 << 12;
+/// Elements as which one of these numbers counts.
+const RATIONAL: u64 = 64;
 
 /// The sources, tangents of sources and cotangents of outputs at one point, by node.
 struct At {
@@ -123,6 +125,11 @@ impl Rule for Adjoint {
             Code::Cotangent.unless(complete, "/claim", || {
                 format!("case {} lists no tangent of a source, or no cotangent of an output", case.number)
             })?;
+        }
+        if self.method != Method::Enclosure {
+            let (live, most) = (self.live(case.certificate.graph()).saturating_mul(RATIONAL), limits.elements);
+            let message = || format!("{live} elements alive at one time, the limit is {most}");
+            Code::LimitElements.unless(live <= wide(most), "/model/graph", message)?;
         }
         match self.method {
             Method::Identity => identity(case.certificate.graph(), case.certificate.graph_digest()),

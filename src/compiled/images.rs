@@ -1,0 +1,327 @@
+//! Steps on one image: convolutions, pools, pointwise functions and changes of layout.
+
+use super::step::{Back, Keeps, PerImage, Slope};
+use super::weights::Weights;
+use crate::ops::fast::convolution::Convolution;
+use crate::ops::fast::image::Image;
+use crate::ops::fast::pointwise::{self, Binary, Function, add_scaled, where_positive};
+use crate::ops::fast::pool::Pool;
+use crate::ops::fast::product::Panels;
+use crate::ops::fast::threads::Threads;
+use crate::ops::fast::tile::{Finish, Start};
+
+const BOTH: Keeps = Keeps { x: true, y: true };
+const NEITHER: Keeps = Keeps { x: false, y: false };
+
+/// A convolution, perhaps with relu after it.
+#[derive(Debug)]
+pub(super) struct Convolve {
+    pub(super) convolution: Convolution,
+    pub(super) relu: bool,
+    /// The weights by which cotangents go back.
+    back: Vec<Panels>,
+}
+
+impl Convolve {
+    pub(super) fn new(convolution: Convolution, relu: bool) -> Self {
+        Convolve { convolution, relu, back: Vec::new() }
+    }
+}
+
+/// A convolution of every channel with its own kernel, perhaps with relu after it.
+#[derive(Debug)]
+pub(super) struct Depthwise {
+    pub(super) convolution: Convolution,
+    pub(super) relu: bool,
+}
+
+impl PerImage for Depthwise {
+    fn forward(&self, weights: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) {
+        let output = &self.convolution.output;
+        let bias = weights.vectors.get(1).map(Vec::as_slice);
+        let rows = output.extent[0].div_ceil(threads.count());
+        let parts = y[inner(output)].chunks_mut(rows * output.row()).enumerate();
+        threads.each(parts, |(part, y)| {
+            self.convolution.depthwise(x[0], &weights.vectors[0], bias, y, part * rows, self.relu);
+        });
+        output.clear_halo(y);
+    }
+
+    fn backward(&self, weights: &Weights, back: Back, dw: Option<&mut Weights>) {
+        let (convolution, Back { x, y, dy, dx }) = (&self.convolution, back);
+        if self.relu {
+            where_positive(y, dy);
+        }
+        if let Some(dw) = dw {
+            convolution.depthwise_by_weight(x[0], dy, &mut dw.vectors[0]);
+            if let Some(db) = dw.vectors.get_mut(1) {
+                convolution.by_bias(dy, db);
+            }
+        }
+        if let Some(slope) = &mut dx[0] {
+            slope.ready();
+            convolution.depthwise_back(dy, &weights.vectors[0], slope.data);
+        }
+    }
+
+    fn keeps(&self) -> Keeps {
+        Keeps { x: true, y: self.relu }
+    }
+}
+
+/// The rows of an image within the halo above and below.
+fn inner(image: &Image) -> std::ops::Range<usize> {
+    image.before[0] * image.row()..(image.before[0] + image.extent[0]) * image.row()
+}
+
+impl PerImage for Convolve {
+    fn forward(&self, weights: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) {
+        let output = &self.convolution.output;
+        let finish = if self.relu { Finish::Relu } else { Finish::Store };
+        let start = weights.vectors.first().map_or(Start::Zero, |bias| Start::Bias(bias));
+        let rows = output.extent[0].div_ceil(threads.count());
+        let parts = y[inner(output)].chunks_mut(rows * output.row()).enumerate();
+        threads.each(parts, |(part, y)| self.convolution.forward(x[0], &weights.panels, start, y, part * rows, finish));
+        output.clear_halo(y);
+    }
+
+    fn backward(&self, weights: &Weights, back: Back, dw: Option<&mut Weights>) {
+        let (convolution, Back { x, y, dy, dx }) = (&self.convolution, back);
+        if self.relu {
+            where_positive(y, dy);
+        }
+        convolution.output.clear_halo(dy);
+        if let Some(dw) = dw {
+            convolution.by_weight(x[0], dy, &mut dw.panels);
+            if let Some(db) = dw.vectors.first_mut() {
+                convolution.by_bias(dy, db);
+            }
+        }
+        let _ = weights;
+        if let Some(Slope { data, add }) = &mut dx[0] {
+            if convolution.turns() {
+                let (turned, rows) = (convolution.turned(), inner(&convolution.input));
+                let start = if *add { Start::Value } else { Start::Zero };
+                turned.forward(dy, &self.back, start, &mut data[rows], 0, Finish::Store);
+            } else {
+                if !*add {
+                    data.fill(0.0);
+                }
+                convolution.send_back(dy, &self.back, data);
+            }
+        }
+    }
+
+    fn keeps(&self) -> Keeps {
+        Keeps { x: true, y: self.relu }
+    }
+
+    fn renew(&mut self, weights: &Weights) {
+        if self.convolution.turns() {
+            self.convolution.turn(&weights.panels, &mut self.back);
+        } else {
+            self.convolution.cell_weights(&weights.panels, &mut self.back);
+        }
+    }
+}
+
+/// A maximum or, with its divisors, a mean over windows.
+#[derive(Debug)]
+pub(super) struct Pooling {
+    pub(super) pool: Pool,
+    pub(super) kind: Kind,
+}
+
+/// What a window comes to.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Max,
+    /// The mean; one divisor for every output pixel, or the number of cells seen.
+    Mean(Option<Vec<f32>>),
+}
+
+impl PerImage for Pooling {
+    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) {
+        let columns = self.pool.output.extent[1];
+        match &self.kind {
+            Kind::Max => self.pool.max(x[0], y),
+            Kind::Mean(None) => self.pool.mean(x[0], y, |_, _, seen| seen as f32),
+            Kind::Mean(Some(divisors)) => self.pool.mean(x[0], y, |row, column, _| divisors[row * columns + column]),
+        }
+        self.pool.output.clear_halo(y);
+    }
+
+    fn backward(&self, _: &Weights, back: Back, _: Option<&mut Weights>) {
+        let columns = self.pool.output.extent[1];
+        let Some(slope) = &mut back.dx[0] else { return };
+        slope.ready();
+        match &self.kind {
+            Kind::Max => self.pool.max_back(back.x[0], back.y, back.dy, slope.data),
+            Kind::Mean(None) => self.pool.mean_back(back.dy, slope.data, |_, _, seen| seen as f32),
+            Kind::Mean(Some(divisors)) => {
+                self.pool.mean_back(back.dy, slope.data, |row, column, _| divisors[row * columns + column]);
+            }
+        }
+    }
+
+    fn keeps(&self) -> Keeps {
+        if matches!(self.kind, Kind::Max) { BOTH } else { NEITHER }
+    }
+}
+
+/// A function of one value. In images it works row by row.
+#[derive(Debug)]
+pub(super) struct Pointwise {
+    pub(super) function: Function,
+    /// The layouts of the operand and of the result, where they are images.
+    pub(super) images: Option<[Image; 2]>,
+}
+
+impl Pointwise {
+    fn runs(&self, length: usize) -> Vec<[std::ops::Range<usize>; 2]> {
+        match &self.images {
+            Some([a, b]) => a.rows().zip(b.rows()).map(|(a, b)| [a, b]).collect(),
+            None => vec![[0..length, 0..length]],
+        }
+    }
+}
+
+impl PerImage for Pointwise {
+    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) {
+        for [from, to] in self.runs(y.len()) {
+            pointwise::forward(self.function, &x[0][from], &mut y[to]);
+        }
+        if let Some([_, output]) = &self.images {
+            output.clear_halo(y);
+        }
+    }
+    fn backward(&self, _: &Weights, back: Back, _: Option<&mut Weights>) {
+        let Some(slope) = &mut back.dx[0] else { return };
+        for [from, to] in self.runs(back.dy.len()) {
+            let (x, dx) = (&back.x[0][from.clone()], &mut slope.data[from]);
+            pointwise::backward(self.function, x, &back.y[to.clone()], &back.dy[to], dx, slope.add);
+        }
+    }
+    fn keeps(&self) -> Keeps {
+        BOTH
+    }
+}
+
+/// A function of two values, perhaps with relu after it. In images of different halos it works row by row.
+#[derive(Debug)]
+pub(super) struct Combine {
+    pub(super) function: Binary,
+    pub(super) relu: bool,
+    /// The layouts of the operands and of the result, where they are images.
+    pub(super) images: Option<[Image; 3]>,
+}
+
+impl Combine {
+    /// The runs of the operands and of the result that belong together.
+    fn runs(&self, length: usize) -> Vec<[std::ops::Range<usize>; 3]> {
+        match &self.images {
+            Some([a, b, c]) if a != b || b != c => {
+                a.rows().zip(b.rows()).zip(c.rows()).map(|((a, b), c)| [a, b, c]).collect()
+            }
+            _ => vec![[0..length, 0..length, 0..length]],
+        }
+    }
+}
+
+impl PerImage for Combine {
+    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) {
+        for [a, b, c] in self.runs(y.len()) {
+            let to = &mut y[c];
+            pointwise::binary(self.function, &x[0][a], &x[1][b], to);
+            if self.relu {
+                pointwise::in_place(Function::Relu, to);
+            }
+        }
+        if let Some([.., output]) = &self.images {
+            output.clear_halo(y);
+        }
+    }
+
+    fn backward(&self, _: &Weights, back: Back, _: Option<&mut Weights>) {
+        let Back { x, y, dy, dx } = back;
+        if self.relu {
+            where_positive(y, dy);
+        }
+        for slope in dx.iter_mut().flatten() {
+            slope.ready();
+        }
+        for [a, b, c] in self.runs(dy.len()) {
+            let dy = &dy[c];
+            let [left, right] = dx else { return };
+            if let Some(slope) = left {
+                let to = &mut slope.data[a.clone()];
+                match self.function {
+                    Binary::Add | Binary::Sub => add_scaled(1.0, dy, to),
+                    Binary::Mul => dy.iter().zip(&x[1][b.clone()]).zip(to).for_each(|((dy, w), to)| *to += dy * w),
+                    Binary::Div => dy.iter().zip(&x[1][b.clone()]).zip(to).for_each(|((dy, w), to)| *to += dy / w),
+                }
+            }
+            if let Some(slope) = right {
+                let to = &mut slope.data[b.clone()];
+                match self.function {
+                    Binary::Add => add_scaled(1.0, dy, to),
+                    Binary::Sub => add_scaled(-1.0, dy, to),
+                    Binary::Mul => dy.iter().zip(&x[0][a]).zip(to).for_each(|((dy, v), to)| *to += dy * v),
+                    Binary::Div => {
+                        let pairs = x[0][a].iter().zip(&x[1][b]);
+                        dy.iter().zip(pairs).zip(to).for_each(|((dy, (v, w)), to)| *to -= dy * v / (w * w));
+                    }
+                }
+            }
+        }
+    }
+
+    fn keeps(&self) -> Keeps {
+        Keeps { x: matches!(self.function, Binary::Mul | Binary::Div), y: self.relu }
+    }
+}
+
+/// From channels first to an image, or back.
+#[derive(Debug)]
+pub(super) struct Arrange {
+    pub(super) image: Image,
+    /// Whether the result is the image.
+    pub(super) store: bool,
+}
+
+impl PerImage for Arrange {
+    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) {
+        if self.store { self.image.store(x[0], y) } else { self.image.load(x[0], y) }
+    }
+    fn backward(&self, _: &Weights, back: Back, _: Option<&mut Weights>) {
+        let Some(slope) = &mut back.dx[0] else { return };
+        let mut turned = vec![0.0; slope.data.len()];
+        if self.store {
+            self.image.load(back.dy, &mut turned)
+        } else {
+            self.image.store(back.dy, &mut turned)
+        }
+        if slope.add { add_scaled(1.0, &turned, slope.data) } else { slope.data.copy_from_slice(&turned) }
+    }
+    fn keeps(&self) -> Keeps {
+        NEITHER
+    }
+}
+
+/// A copy, for an operand that is given twice.
+#[derive(Debug)]
+pub(super) struct Copied;
+
+impl PerImage for Copied {
+    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) {
+        y.copy_from_slice(x[0]);
+    }
+    fn backward(&self, _: &Weights, back: Back, _: Option<&mut Weights>) {
+        let Some(slope) = &mut back.dx[0] else { return };
+        slope.ready();
+        add_scaled(1.0, back.dy, slope.data);
+    }
+    fn keeps(&self) -> Keeps {
+        NEITHER
+    }
+}

@@ -1,0 +1,241 @@
+//! Normalisations and softmax: loops over channels, and over rows of neighbours.
+
+use super::image::Image;
+use super::pointwise::exp;
+use super::simd::vectorized;
+
+/// Channels that are summed at a time, in registers.
+const LANES: usize = 16;
+
+/// For every channel the sums over the pixels of a row of `f(channel, value of a, value of b)`, added to `sums`.
+#[inline(always)]
+fn add_rows<const N: usize>(
+    a: &[f32],
+    b: &[f32],
+    channels: usize,
+    sums: &mut [Vec<f64>; N],
+    f: impl Fn(usize, f32, f32) -> [f32; N],
+) {
+    for first in (0..channels).step_by(LANES) {
+        let width = LANES.min(channels - first);
+        let mut lanes = [[0.0f32; LANES]; N];
+        for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
+            let (a, b) = (&a[first..first + width], &b[first..first + width]);
+            if let (Ok(a), Ok(b)) = (<&[f32; LANES]>::try_from(a), <&[f32; LANES]>::try_from(b)) {
+                for i in 0..LANES {
+                    let terms = f(first + i, a[i], b[i]);
+                    for n in 0..N {
+                        lanes[n][i] += terms[n];
+                    }
+                }
+            } else {
+                for i in 0..width {
+                    let terms = f(first + i, a[i], b[i]);
+                    for n in 0..N {
+                        lanes[n][i] += terms[n];
+                    }
+                }
+            }
+        }
+        for (sums, lanes) in sums.iter_mut().zip(&lanes) {
+            sums[first..first + width].iter_mut().zip(lanes).for_each(|(sum, &lane)| *sum += f64::from(lane));
+        }
+    }
+}
+
+/// The mean of one image and the sum of the squared distances from it, by channel: two passes.
+pub fn moments(image: &Image, x: &[f32], out: &mut [f32]) {
+    let channels = image.channels;
+    let count = (image.extent[0] * image.extent[1]) as f64;
+    let (mean, squares) = out.split_at_mut(channels);
+    vectorized(
+        #[inline(always)]
+        || {
+            let mut sums = [vec![0.0f64; channels]];
+            image.rows().for_each(|row| add_rows(&x[row.clone()], &x[row], channels, &mut sums, |_, x, _| [x]));
+            mean.iter_mut().zip(&sums[0]).for_each(|(mean, sum)| *mean = (sum / count) as f32);
+            let exact = std::mem::replace(&mut sums[0], vec![0.0; channels]);
+            let square = |c: usize, x: f32| (x - mean[c]) * (x - mean[c]);
+            image
+                .rows()
+                .for_each(|row| add_rows(&x[row.clone()], &x[row], channels, &mut sums, |c, x, _| [square(c, x)]));
+            // Squares about the rounded mean are too large by n·(mean − rounded)².
+            for (c, squares) in squares.iter_mut().enumerate() {
+                let apart = exact[c] / count - f64::from(mean[c]);
+                *squares = (sums[0][c] - apart * apart * count).max(0.0) as f32;
+            }
+        },
+    );
+}
+
+/// Mean and 1/√(variance + epsilon), by channel, of images of `count` pixels from their [`moments`] (Chan, Golub and LeVeque 1979).
+pub fn joined(moments: &[f32], channels: usize, count: usize, epsilon: f32) -> (Vec<f64>, Vec<f64>) {
+    let images = moments.len() / (2 * channels);
+    let (mut mean, mut squares) = (vec![0.0f64; channels], vec![0.0f64; channels]);
+    for of in moments.chunks_exact(2 * channels) {
+        mean.iter_mut().zip(of).for_each(|(sum, &m)| *sum += f64::from(m) / images as f64);
+    }
+    for of in moments.chunks_exact(2 * channels) {
+        for (c, squares) in squares.iter_mut().enumerate() {
+            let apart = f64::from(of[c]) - mean[c];
+            *squares += f64::from(of[channels + c]) + apart * apart * count as f64;
+        }
+    }
+    let whole = (images * count) as f64;
+    let roots = squares.iter().map(|squares| 1.0 / (squares / whole + f64::from(epsilon)).sqrt()).collect();
+    (mean, roots)
+}
+
+/// `y = x · gain + shift`, by channel, then perhaps relu.
+pub fn affine(from: &Image, x: &[f32], to: &Image, y: &mut [f32], gain: &[f32], shift: &[f32], relu: bool) {
+    let channels = from.channels;
+    let least = if relu { 0.0 } else { f32::NEG_INFINITY };
+    vectorized(
+        #[inline(always)]
+        || {
+            for (a, b) in from.rows().zip(to.rows()) {
+                for (x, y) in x[a].chunks_exact(channels).zip(y[b].chunks_exact_mut(channels)) {
+                    for (((x, y), gain), shift) in x.iter().zip(y).zip(gain).zip(shift) {
+                        let value = x * gain + shift;
+                        *y = if value < least { least } else { value };
+                    }
+                }
+            }
+        },
+    );
+    to.clear_halo(y);
+}
+
+/// Σ dy and Σ dy·(x − mean) over one image, by channel; and `dy · gain`, stored in or added to `dx`, where it is wanted.
+pub fn affine_back(
+    [from, to]: [&Image; 2],
+    x: &[f32],
+    dy: &[f32],
+    [mean, gain]: [&[f32]; 2],
+    dx: Option<(&mut [f32], bool)>,
+) -> [Vec<f64>; 2] {
+    let channels = from.channels;
+    let mut sums = [vec![0.0f64; channels], vec![0.0f64; channels]];
+    vectorized(
+        #[inline(always)]
+        || {
+            for (a, b) in from.rows().zip(to.rows()) {
+                add_rows(&x[a], &dy[b], channels, &mut sums, |c, x, dy| [dy, dy * (x - mean[c])]);
+            }
+            let Some((dx, add)) = dx else { return };
+            let keep = if add { 1.0 } else { 0.0 };
+            for (a, b) in from.rows().zip(to.rows()) {
+                for (dx, dy) in dx[a].chunks_exact_mut(channels).zip(dy[b].chunks_exact(channels)) {
+                    dx.iter_mut()
+                        .zip(dy)
+                        .zip(gain)
+                        .for_each(|((dx, dy), gain)| *dx = if add { keep * *dx } else { 0.0 } + dy * gain);
+                }
+            }
+        },
+    );
+    sums
+}
+
+/// Adds `a + b · x` to `dx`, by channel.
+pub fn add_affine(image: &Image, x: &[f32], dx: &mut [f32], a: &[f32], b: &[f32]) {
+    let channels = image.channels;
+    vectorized(
+        #[inline(always)]
+        || {
+            for row in image.rows() {
+                for (x, dx) in x[row.clone()].chunks_exact(channels).zip(dx[row].chunks_exact_mut(channels)) {
+                    for ((x, dx), (a, b)) in x.iter().zip(dx).zip(a.iter().zip(b)) {
+                        *dx += a + b * x;
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// Sixteen partial sums of `f`, folded.
+#[inline(always)]
+fn total(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0f32; 16];
+    let (chunks, rest) = x.as_chunks::<16>();
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, &x)| *lane += f(x));
+    }
+    lanes.iter_mut().zip(rest).for_each(|(lane, &x)| *lane += f(x));
+    lanes.iter().sum()
+}
+
+/// The greatest value of a row.
+#[inline(always)]
+fn greatest(x: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    let (chunks, rest) = x.as_chunks::<16>();
+    let larger = |(lane, &x): (&mut f32, &f32)| *lane = if x > *lane || x.is_nan() { x } else { *lane };
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(larger);
+    }
+    lanes.iter_mut().zip(rest).for_each(larger);
+    lanes.iter().copied().fold(f32::NEG_INFINITY, |a, b| if b > a || b.is_nan() { b } else { a })
+}
+
+/// Softmax of every row of `width`; its logarithm where `logarithm`.
+pub fn softmax(x: &[f32], y: &mut [f32], width: usize, logarithm: bool) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+                let most = greatest(x);
+                x.iter().zip(&mut *y).for_each(|(x, y)| *y = exp(x - most));
+                let sum = total(y, |e| e);
+                if logarithm {
+                    let log = sum.ln();
+                    x.iter().zip(y).for_each(|(x, y)| *y = (x - most) - log);
+                } else {
+                    y.iter_mut().for_each(|y| *y /= sum);
+                }
+            }
+        },
+    );
+}
+
+/// The cotangent of [`softmax`], added.
+pub fn softmax_back(y: &[f32], dy: &[f32], dx: &mut [f32], width: usize, logarithm: bool) {
+    vectorized(
+        #[inline(always)]
+        || {
+            let rows = y.chunks_exact(width).zip(dy.chunks_exact(width)).zip(dx.chunks_exact_mut(width));
+            for ((y, dy), dx) in rows {
+                if logarithm {
+                    let sum = total(dy, |dy| dy);
+                    dx.iter_mut().zip(dy).zip(y).for_each(|((dx, dy), &y)| *dx += dy - sum * exp(y));
+                } else {
+                    let sum: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
+                    dx.iter_mut().zip(dy).zip(y).for_each(|((dx, dy), y)| *dx += y * (dy - sum));
+                }
+            }
+        },
+    );
+}
+
+/// Layer normalisation of every row of `width`.
+pub fn layer_norm(x: &[f32], y: &mut [f32], width: usize, epsilon: f32, weight: Option<&[f32]>, bias: Option<&[f32]>) {
+    let count = width as f32;
+    vectorized(
+        #[inline(always)]
+        || {
+            for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+                let mean = total(x, |x| x) / count;
+                let variance = total(x, |x| (x - mean) * (x - mean)) / count;
+                let root = 1.0 / (variance + epsilon).sqrt();
+                x.iter().zip(&mut *y).for_each(|(x, y)| *y = (x - mean) * root);
+                if let Some(weight) = weight {
+                    y.iter_mut().zip(weight).for_each(|(y, w)| *y *= w);
+                }
+                if let Some(bias) = bias {
+                    y.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+                }
+            }
+        },
+    );
+}
