@@ -13,7 +13,7 @@
 use super::vectors::group;
 use super::{Case, Element, Facts, Rule, Tolerance, finding, forward, model_in_words};
 use crate::cert::Certificate;
-use crate::cert::json::{Object, below};
+use crate::cert::json::Object;
 use crate::context::real::{Ball, Real};
 use crate::context::{Context, EvalError};
 use crate::diagnostic::{Code, Diagnostic};
@@ -115,7 +115,7 @@ pub(super) fn seeds<C: Context>(case: &Case, context: &C) -> Result<ById<C::Valu
     let shape = |id: &usize| graph.nodes().get(*id).map(|node| node.shape.clone()).filter(|s| s.elements() == 1);
     let only = ids.first().filter(|_| graph.outputs().len() == 1).and_then(|id| Some((*id, shape(id)?)));
     let one = only.and_then(|(id, shape)| Some((id, Tensor::new(shape, vec![context.integer(1).ok()?])?)));
-    let names: Vec<String> = graph.outputs().keys().map(|name| below("", name)).collect();
+    let names: Vec<&String> = graph.outputs().keys().collect();
     let message = || format!("no cotangent is given, and the outputs {names:?} are not one number");
     one.map(|one| [one].into()).ok_or_else(|| Diagnostic::new(Code::Cotangent, "/claim", message()))
 }
