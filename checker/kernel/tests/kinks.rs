@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use tl_kernel::cert::json::{Cursor, parse};
-use tl_kernel::context::Context;
+use tl_kernel::context::dual::{Dual, Pair};
 use tl_kernel::context::rational::Rational;
+use tl_kernel::context::real::Real;
+use tl_kernel::context::{Context, EvalError};
 use tl_kernel::ir::{Shape, Tensor};
 use tl_kernel::number::Exact;
 use tl_kernel::spec::Op;
@@ -185,5 +187,23 @@ fn a_square_of_zero_is_no_kink() {
 fn a_tie_that_makes_no_difference_is_no_kink() {
     for point in TIES {
         assert_eq!((found(point, "exact"), found(point, "enclosure")), ("accepted", "accepted"), "{point:?}");
+    }
+}
+
+#[test]
+fn the_hull_of_equal_values_keeps_both_tangents() {
+    let number = |n: i64| Rational::default().integer(n).unwrap();
+    let pair = |value, tangent| Pair { value: number(value), tangent: Some(number(tangent)) };
+    let rational = Rational::default();
+    let dual = Dual(&rational);
+    assert!(matches!(dual.hull(&pair(1, 2), &pair(1, 3)), Err(EvalError::Undefined { .. })));
+    let same = dual.hull(&pair(1, 2), &pair(1, 2)).unwrap().tangent;
+    assert!(same.is_some_and(|tangent| tangent.to_rational() == number(2).to_rational()));
+    let real = Real::new(64);
+    let ball =
+        |value, tangent| Pair { value: real.integer(value).unwrap(), tangent: Some(real.integer(tangent).unwrap()) };
+    let both = Dual(&real).hull(&ball(1, 2), &ball(1, 3)).unwrap().tangent.unwrap();
+    for tangent in [2, 3] {
+        assert!(both.contains(real.integer(tangent).unwrap().mid()), "{both:?} has no {tangent}");
     }
 }

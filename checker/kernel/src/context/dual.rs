@@ -58,6 +58,15 @@ impl<C: Context> Dual<'_, C> {
         tangent.as_ref().map(|tangent| self.0.mul(factor, tangent)).transpose()
     }
 
+    /// The hull of two tangents.
+    fn either(&self, a: &Option<C::Value>, b: &Option<C::Value>) -> Result<Option<C::Value>> {
+        if a.is_none() && b.is_none() {
+            return Ok(None);
+        }
+        let zero = self.0.integer(0)?;
+        self.0.hull(a.as_ref().unwrap_or(&zero), b.as_ref().unwrap_or(&zero)).map(Some)
+    }
+
     /// `value`, which follows x where x comes `first` before y, and y where it comes after.
     fn follow(
         &self,
@@ -67,13 +76,9 @@ impl<C: Context> Dual<'_, C> {
         y: &Pair<C::Value>,
     ) -> Result<Pair<C::Value>> {
         let tangent = match (self.0.order(&x.value, &y.value)?, &x.tangent, &y.tangent) {
-            (_, None, None) => None,
             (Some(order), dx, _) if order == first => dx.clone(),
             (Some(order), _, dy) if order == first.reverse() => dy.clone(),
-            (_, dx, dy) => {
-                let zero = self.0.integer(0)?;
-                Some(self.0.hull(dx.as_ref().unwrap_or(&zero), dy.as_ref().unwrap_or(&zero))?)
-            }
+            (_, dx, dy) => self.either(dx, dy)?,
         };
         Ok(Pair { value, tangent })
     }
@@ -174,7 +179,7 @@ impl<C: Context> Context for Dual<'_, C> {
     }
 
     fn hull(&self, x: &Pair<C::Value>, y: &Pair<C::Value>) -> Result<Pair<C::Value>> {
-        Ok(Pair { value: self.0.hull(&x.value, &y.value)?, ..self.follow(x.value.clone(), Ordering::Equal, x, y)? })
+        Ok(Pair { value: self.0.hull(&x.value, &y.value)?, tangent: self.either(&x.tangent, &y.tangent)? })
     }
 
     fn pow(&self, x: &Pair<C::Value>, y: &Pair<C::Value>) -> Result<Pair<C::Value>> {

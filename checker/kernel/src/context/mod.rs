@@ -207,7 +207,7 @@ pub trait Context {
     fn hull(&self, _: &Self::Value, _: &Self::Value) -> Result<Self::Value, EvalError> {
         Err(EvalError::Undecided { function: "a derivative", reason: "which of two operands is the greater" })
     }
-    /// `above` where x > y, else `otherwise`; the hull of both where the reading cannot tell. No operation's value branches: derivatives at kinks do.
+    /// `above` where x > y, else `otherwise`; the hull of both where the reading cannot tell. Derivatives at kinks branch; of values only those of losses do, on labels and on t = 0.
     fn choose(
         &self,
         x: &Self::Value,
