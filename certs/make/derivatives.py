@@ -199,6 +199,13 @@ def write(c):
     )
     c.add("adjoint_enclosure", "the rule of softmax, to a hundred digits", points("enclosure", SOFTMAX, [1, 0.5, -2], [1, 2, 3], [0.25, -1, 4]))
 
+    # The checker wrote this difference out, 2^32 digits of it, until figures were bounded.
+    c.add(
+        "adjoint_enclosure_far_below",
+        "both sides are nearer to zero than numbers are written out",
+        points("enclosure", SOFTMAX, [2**33, 1, 0], [0, 2, 3], [0.25, -1, 4]),
+    )
+
     c.section("reject", "Adjoints that do not hold")
     c.add("adjoint_kink", "relu has no derivative at zero, whatever its rule says", points("exact", RELU, [2, -1, 0], [1, 7, 1], [1, 1, 0.5]), "TL0201")
     c.add("adjoint_pole", "a quotient has no derivative where its divisor is zero", points("exact", [
@@ -215,6 +222,10 @@ def write(c):
     inputs = identity(QUOTIENT, 4)
     inputs["inputs"] = [{"x": tensor([2], [1, 2]), "y": tensor([2], [3, 4])}]
     c.add("adjoint_identity_with_inputs", "an identity has no use for inputs: what is listed would be unused", inputs, "TL0203")
+    # Accepted, and the list not read, until lists of different lengths were refused before the method was looked at.
+    cotangents = identity(QUOTIENT, 4)
+    cotangents["claim"] |= {"cotangents": [{"y": tensor([2], [1, 2])}]}
+    c.add("adjoint_identity_with_cotangents", "an identity is of all cotangents: none is listed", cotangents, "TL0203")
     c.add("adjoint_method", "a method that is none", certificate({"kind": "adjoint", "method": "numeric"}, graph(QUOTIENT, y=4), []), "TL0109")
 
     c.section("decline", "Adjoints that the method does not decide")

@@ -30,7 +30,12 @@ pub(super) fn gradient(document: &Document, tolerance: &Tolerance, vectors: &[Ve
             let place = format!("case {case}, {op} {name}[{i}]");
             let g = rational(word).ok_or_else(|| Trouble::False(format!("{place} is not finite")))?;
             let s = along_axis(document, inputs, recorded, (op, name, i)).map_err(|trouble| trouble.at(&place))?;
-            tolerance.admits_within(&g, s).map_err(|trouble| trouble.at(&place))?;
+            tolerance.admits_within(&g, s).map_err(|trouble| match trouble {
+                Trouble::Undecided(_) => {
+                    Trouble::Unsupported(format!("{place}: nearer to the tolerance than differences tell"))
+                }
+                other => other.at(&place),
+            })?;
         }
     }
     Ok(())

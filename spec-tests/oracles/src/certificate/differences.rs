@@ -92,9 +92,8 @@ pub fn slope(values: &Values) -> Option<Ends> {
         let scale = Rational::from((Integer::from(1) << STEP, Integer::from(2 * STEPS[ahead])));
         (Rational::from(&up.0 - &down.1) * &scale, Rational::from(&up.1 - &down.0) * &scale)
     };
-    let extrapolated = |near: &Ends, far: &Ends| -> Ends {
-        ((near.0.clone() * 4 - &far.1) / 3, (near.1.clone() * 4 - &far.0) / 3)
-    };
+    let extrapolated =
+        |near: &Ends, far: &Ends| -> Ends { ((near.0.clone() * 4 - &far.1) / 3, (near.1.clone() * 4 - &far.0) / 3) };
     let [one, two, four] = [1, 3, 5].map(quotient);
     let (near, far) = (extrapolated(&one, &two), extrapolated(&two, &four));
     let middle = |(lo, hi): &Ends| -> Rational { Rational::from(lo + hi) / 2 };

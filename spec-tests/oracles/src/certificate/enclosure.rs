@@ -17,8 +17,11 @@ pub struct Enclosure {
 }
 
 impl Enclosure {
-    /// Both ends, exactly but that one nearer to zero than 2^−16384 is moved outward; `None` where one is not finite.
+    /// Both ends, exactly but that one nearer to zero than 2^−16384 is moved outward; `None` where one is not finite, or beyond 2^1048576.
     pub fn ends(&self) -> Option<(Rational, Rational)> {
+        if [&self.lo, &self.hi].iter().any(|end| end.get_exp().is_some_and(|exponent| exponent > 1 << 20)) {
+            return None;
+        }
         let least = || Rational::from((1, Integer::from(1) << 16384u32));
         let tiny = |x: &Float| x.get_exp().is_some_and(|exponent| exponent < -16384);
         let end = |x: &Float, outward: bool| match (tiny(x), outward) {
