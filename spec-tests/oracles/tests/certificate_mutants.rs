@@ -255,7 +255,6 @@ fn all_of(path: &Path, number: u64) -> Option<Counts> {
     let Some(Verdict::Accepted(accepted)) = verdict(&text, &files) else {
         panic!("{} is not accepted", path.display())
     };
-    eprintln!("SENTENCE {} {}\n{:?}", path.display(), accepted.sentence(), accepted.facts()); // temporary
     let original = Document::read(&text, &files).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
     let evaluator = Judge::new(original);
     let exempt = NOT_DECIDED.iter().any(|(name, _)| path.file_stem().is_some_and(|stem| stem == *name));
