@@ -155,7 +155,7 @@ impl Compiled {
             return self.threads.within(|| evaluate(&self.graph, reading, &words, inputs));
         };
         let run = self.gather(&plan, inputs).and_then(|inputs| {
-            let done = self.threads.within(|| plan.program.forward(&inputs, &self.threads));
+            let done = plan.program.forward(&inputs, &self.threads);
             done.map_err(|failed| located(&self.graph, failed))?;
             Ok(self.outputs(&plan, &inputs))
         });
@@ -265,7 +265,7 @@ impl Compiled {
             let given: Vec<Option<&[f32]>> =
                 plan.outputs.iter().map(|(name, _)| fits(name).map(Tensor::data)).collect();
             let (threads, program) = (&self.threads, &mut plan.program);
-            let done = threads.within(|| program.backward(&inputs, &given, rate, gradients, threads));
+            let done = program.backward(&inputs, &given, rate, gradients, threads);
             done.map_err(|failed| located(&self.graph, failed))
         });
         self.plan = Some(plan);
