@@ -20,7 +20,7 @@ NETWORKS = {
     "mnist_cnn": ("1e-5", "1e-4"),
     "cifar_cnn": ("1e-5", "1e-4"),
     "cifar_cnn_bn": ("1e-5", "1e-4"),
-    "resnet34": ("1", "1e-1"),
+    "resnet34": ("1e-2", "1e-3"),
     "mobilenet_v2": ("1", "1e-1"),
     "efficientnet_b0": ("1e-5", "1e-4"),
     "vit_tiny": ("1e-4", "1e-3"),

@@ -311,13 +311,11 @@ fn finding(located: Located) -> Diagnostic {
 
 /// A number with so many digits, rounded up in magnitude when `up`; of one too large or small to be written out, its leading bit, or the power of two above.
 fn figure(value: &Dyadic, digits: u32, up: bool) -> String {
-    match value.top() {
-        Some(top) if top.abs() > COMPARED_BITS => {
-            let sign = if value.is_negative() { "-" } else { "" };
-            if up { format!("{sign}2^{top}") } else { format!("{sign}2^{}…", top - 1) }
-        }
-        _ => decimal(&value.to_rational(), digits, up),
-    }
+    let Some(top) = value.top().filter(|top| top.abs() > COMPARED_BITS) else {
+        return decimal(&value.to_rational(), digits, up);
+    };
+    let sign = if value.is_negative() { "-" } else { "" };
+    if up { format!("{sign}2^{top}") } else { format!("{sign}2^{}…", top - 1) }
 }
 
 /// A word and its value.
