@@ -63,6 +63,23 @@ fn bins_that_are_wide_along_one_axis_and_many_along_another_are_counted() {
 }
 
 #[test]
+fn the_way_back_through_a_kernel_as_wide_as_its_input_is_counted() {
+    let shape = |dimensions: &[usize]| Shape::new(dimensions.to_vec()).unwrap();
+    let (wide, one) = (shape(&[1, 1, 1 << 20]), shape(&[1, 1, 1]));
+    let conv =
+        op(r#"{"op":"conv","attributes":{"stride":[1],"dilation":[1],"pad_before":[0],"pad_after":[0],"groups":1}}"#);
+    assert!(conv.work(&[&wide, &wide], &one) >= 1 << 40); // every cell of x may meet every cell of the kernel
+    let strided = op(
+        r#"{"op":"conv","attributes":{"stride":[1048576],"dilation":[1],"pad_before":[0],"pad_after":[0],"groups":1}}"#,
+    );
+    assert!(strided.work(&[&wide, &wide], &one) < 1 << 30); // it meets one
+    let transposed = op(
+        r#"{"op":"conv_transpose","attributes":{"stride":[1],"dilation":[1],"pad_before":[1048575],"pad_after":[1048575],"output_padding":[0],"groups":1}}"#,
+    );
+    assert!(transposed.work(&[&wide, &wide], &one) >= 1 << 40);
+}
+
+#[test]
 fn every_case_counts_as_work() {
     let (file, many) = (one_tensor(1), Limits::default());
     let work = identity(1, 1, &file, &many).unwrap().graph().work();
