@@ -140,7 +140,10 @@ fn deterministic_runs_have_the_bits_of_the_tape_and_of_the_kernel_both_ways() {
             assert_eq!(Tape::words(&after[name]), canonical(&moved), "seed {seed}, {name} after a step");
         }
     }
-    println!("{} graphs, {backward} reverse passes bit for bit, {accepted} exec certificates accepted", seeds().count());
+    println!(
+        "{} graphs, {backward} reverse passes bit for bit, {accepted} exec certificates accepted",
+        seeds().count()
+    );
 }
 
 fn to_f64(x: &Dyadic) -> f64 {
@@ -206,7 +209,8 @@ fn fast_runs_differ_from_the_exact_values_by_what_rounding_explains() {
                     compare(&what, &case, &outputs[name], &values[id], &mut failures, &mut worst[0]);
                 }
                 if seed % 8 == 0 && failures.is_empty() {
-                    let bounds = case.graph.outputs().values().flat_map(|id| &values[id]).map(|(_, bound)| bound.clone());
+                    let bounds =
+                        case.graph.outputs().values().flat_map(|id| &values[id]).map(|(_, bound)| bound.clone());
                     let most = bounds.max().unwrap_or_else(Dyadic::zero);
                     let [zero, one] = ["0", "1"].map(str::to_string);
                     let abs = decimal(&most.to_rational(), 6, true).replace('…', "");

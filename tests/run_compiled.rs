@@ -59,10 +59,37 @@ fn what_a_plan_cannot_do_is_refused() {
         ("--deterministic", "--compiled"),
         ("--threads 2", "--compiled"),
         ("--compiled --semantics real", "TL0501"),
-        (r#"--compiled --schedule {"order":{"kind":"pairwise","leaf":1},"fma":true,"start":"zero","bias":"first"}"#, "TL0501"),
+        (
+            r#"--compiled --schedule {"order":{"kind":"pairwise","leaf":1},"fma":true,"start":"zero","bias":"first"}"#,
+            "TL0501",
+        ),
     ] {
         let ran = folder.tl(&format!("run @mlp.json --input @mlp.input.npz {options}"));
         assert_eq!(ran.exit, 3, "{ran:?}");
         assert!(ran.err.contains(said), "{options}: {}", ran.err);
+    }
+}
+
+#[test]
+fn gradients_of_a_plan_are_those_of_the_tape_within_rounding_and_in_every_bit_where_it_is_deterministic() {
+    let folder = generated("mlp");
+    let import = folder.tl("run @mlp.json --input @mlp.input.npz --semantics binary32 -o @u.npy");
+    assert_eq!(import.exit, 0, "{import:?}");
+    let grad = |options: &str| {
+        let ran = folder.tl(&format!("grad @mlp.json --input @mlp.input.npz --cotangent @u.npy --all{options}"));
+        assert_eq!(ran.exit, 0, "{ran:?}");
+        ran.out
+    };
+    let (eager, exact, fast) = (grad(""), grad(" --compiled --deterministic"), grad(" --compiled --threads 2"));
+    let (gradients, schedule) = exact.split_at(eager.len());
+    assert_eq!(gradients, eager);
+    assert!(schedule.starts_with("schedule    {"), "{schedule}");
+    let (eager, fast) = (numbers(&eager), numbers(&fast));
+    let most = eager.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+    assert!(most > 0.0 && eager.len() == fast.len());
+    assert!(eager.iter().zip(&fast).all(|(x, y)| (x - y).abs() <= 1e-5 * most));
+    for option in ["--schedule {}", "--detect-anomaly"] {
+        let ran = folder.tl(&format!("grad @mlp.json --input @mlp.input.npz --cotangent @u.npy --compiled {option}"));
+        assert_eq!(ran.exit, 3, "{ran:?}");
     }
 }

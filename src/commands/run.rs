@@ -1,8 +1,8 @@
 //! `tl run`: the same graph under the reading that is asked for.
 
+use super::plan::{self, Plan};
 use super::{DONE, ModelArguments, parse_exact, parse_schedule};
 use crate::cases;
-use crate::compiled::{Compiled, Options};
 use crate::error::{Code, Error};
 use crate::files::{pretty, tensors, write};
 use crate::hardware::{Hardware32, default_schedule};
@@ -50,17 +50,8 @@ pub(super) struct Run {
     #[arg(long, value_name = "JSON")]
     schedule: Option<String>,
 
-    /// Plan the graph first, and run the plan: sums in any order, elementary functions within a few units in the last place
-    #[arg(long)]
-    compiled: bool,
-
-    /// Let the plan keep the engine's own order of sums, and print it as certificates have it (`tl certify --claim exec --schedule`)
-    #[arg(long, requires = "compiled")]
-    deterministic: bool,
-
-    /// Threads of the plan; no result depends on them
-    #[arg(long, value_name = "N", requires = "compiled", default_value_t = 1)]
-    threads: usize,
+    #[command(flatten)]
+    plan: Plan,
 
     /// Where the outputs are written: .npz, .npy, .safetensors (f32 and binary32) or .json
     #[arg(short, long, value_name = "FILE")]
@@ -116,23 +107,18 @@ impl Run {
         if self.schedule.is_some() && !matches!(self.semantics, Semantics::F32 | Semantics::Binary32) {
             return Err(Error::new(Code::Usage, "--schedule", "only f32 and binary32 depend on the order of sums"));
         }
-        if self.compiled && (self.semantics != Semantics::F32 || self.schedule.is_some()) {
-            let message = "a plan runs under the reading f32, and has an order of sums of its own";
-            return Err(Error::new(Code::Usage, "--compiled", message));
-        }
         let cases = cases::read_inputs(&model, &self.inputs, self.reshape)?;
         let [case] = &cases[..] else {
             return Err(Error::new(Code::Cases, "--input", format!("{} cases are given, one is run", cases.len())));
         };
-        let mut schedule = None;
-        let outputs = if self.compiled {
-            let options =
-                Options { threads: self.threads, deterministic: self.deterministic, ..Options::default() };
-            let mut compiled = Compiled::new(&model.graph, &model.parameters, options)?;
-            schedule = compiled.schedule().cloned();
-            Outputs::Words(map(compiled.forward(&map(case.clone(), |&word| f32::from_bits(word))?)?, |x| x.to_bits())?)
-        } else {
-            self.outputs(&model, case, radius)?
+        let others = [("--semantics", self.semantics != Semantics::F32), ("--schedule", self.schedule.is_some())];
+        let mut compiled = self.plan.of(&model, false, &others)?;
+        let outputs = match &mut compiled {
+            Some(compiled) => {
+                let outputs = compiled.forward(&map(case.clone(), |&word| f32::from_bits(word))?)?;
+                Outputs::Words(map(outputs, |x| x.to_bits())?)
+            }
+            None => self.outputs(&model, case, radius)?,
         };
         match &outputs {
             Outputs::Words(words) => {
@@ -140,9 +126,7 @@ impl Run {
             }
             Outputs::Text(texts) => print(text, texts, self.all, |text| shortened(text)),
         }
-        if let Some(schedule) = schedule {
-            *text += &format!("schedule    {}\n", schedule.encode());
-        }
+        *text += &compiled.as_ref().map_or_else(String::new, plan::schedule);
         if let Some(path) = &self.output {
             write(path, &self.file(path, &outputs)?)?;
             *text += &format!("written     {}\n", path.display());

@@ -70,8 +70,7 @@ impl Lowering<'_> {
     pub(super) fn matrix(&self, id: usize) -> Option<[usize; 2]> {
         let node = self.at(id);
         let [x, w] = node.parents[..] else { return None };
-        let constant =
-            matches!(node.op, Op::Matmul(_)) && self.is_weight(w) && self.dims(x).len() > 1;
+        let constant = matches!(node.op, Op::Matmul(_)) && self.is_weight(w) && self.dims(x).len() > 1;
         pair(self.dims(w)).filter(|_| constant)
     }
 
@@ -148,8 +147,8 @@ impl Lowering<'_> {
             if let (true, Some(layout)) = (fast || fused && is_image, image(self, id)) {
                 self.native.insert(id);
                 self.images.insert(id, layout);
-                for &parent in &parents {
-                    let weight = matches!(self.at(parent).op, Op::Const(_)) && self.binary(id).is_none();
+                for (at, &parent) in parents.iter().enumerate() {
+                    let weight = at > 0 && self.binary(id).is_none();
                     if let Some(layout) = image(self, parent).filter(|_| !weight) {
                         self.images.entry(parent).or_insert(layout);
                     }
