@@ -160,6 +160,9 @@ impl PerBatch for Copy {
     }
 }
 
+/// Values that one thread takes at a time.
+const PART: usize = 1 << 13;
+
 /// Values that are moved, left out or repeated, from one operand or several.
 #[derive(Debug)]
 pub(super) struct Moved {
@@ -190,9 +193,13 @@ impl Moved {
 }
 
 impl PerBatch for Moved {
-    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) -> Result<(), EvalError> {
+    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) -> Result<(), EvalError> {
         if !self.places.is_empty() {
-            y.iter_mut().zip(&self.places).for_each(|(y, &place)| *y = x[0][place as usize]);
+            let parts = y.chunks_mut(PART).zip(self.places.chunks(PART));
+            let of = |(y, places): (&mut [f32], &[u32])| {
+                y.iter_mut().zip(places).for_each(|(y, &place)| *y = x[0][place as usize]);
+            };
+            threads.each(parts, of);
             return Ok(());
         }
         let mut rest = y;

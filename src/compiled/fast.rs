@@ -80,7 +80,7 @@ impl Plan {
     /// The outputs.
     pub(super) fn forward(&mut self, inputs: &Named<f32>, threads: &Threads) -> Result<Named<f32>, Failed> {
         let inputs = self.gather(inputs);
-        threads.within(|| self.program.forward(&inputs, threads))?;
+        self.program.forward(&inputs, threads)?;
         let output = |(name, value, shape): &(String, usize, Shape)| {
             let values = self.program.value(*value, &inputs).to_vec();
             Some((name.clone(), Tensor::new(shape.clone(), values)?))
@@ -100,7 +100,7 @@ impl Plan {
         let inputs = self.gather(inputs);
         let given: Vec<Option<&[f32]>> =
             self.outputs.iter().map(|(name, ..)| cotangents.get(name).map(Tensor::data)).collect();
-        threads.within(|| self.program.backward(&inputs, &given, rate, gradients, threads))
+        self.program.backward(&inputs, &given, rate, gradients, threads)
     }
 
     /// The gradients of sources, by node, after [`Plan::forward`] of the same inputs.

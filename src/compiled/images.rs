@@ -169,6 +169,9 @@ impl PerImage for Pooling {
     }
 }
 
+/// Values that one thread takes at a time.
+const PART: usize = 1 << 13;
+
 /// A function of one value. In images it works row by row.
 #[derive(Debug)]
 pub(super) struct Pointwise {
@@ -187,13 +190,15 @@ impl Pointwise {
 }
 
 impl PerImage for Pointwise {
-    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) {
+    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) {
+        let Some([_, output]) = &self.images else {
+            let parts = x[0].chunks(PART).zip(y.chunks_mut(PART));
+            return threads.each(parts, |(x, y)| pointwise::forward(self.function, x, y));
+        };
         for [from, to] in self.runs(y.len()) {
             pointwise::forward(self.function, &x[0][from], &mut y[to]);
         }
-        if let Some([_, output]) = &self.images {
-            output.clear_halo(y);
-        }
+        output.clear_halo(y);
     }
     fn backward(&self, _: &Weights, back: Back, _: Option<&mut Weights>) {
         let Some(slope) = &mut back.dx[0] else { return };
@@ -229,17 +234,21 @@ impl Combine {
 }
 
 impl PerImage for Combine {
-    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) {
-        for [a, b, c] in self.runs(y.len()) {
-            let to = &mut y[c];
-            pointwise::binary(self.function, &x[0][a], &x[1][b], to);
+    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) {
+        let of = |a: &[f32], b: &[f32], to: &mut [f32]| {
+            pointwise::binary(self.function, a, b, to);
             if self.relu {
                 pointwise::in_place(Function::Relu, to);
             }
+        };
+        let Some([.., output]) = &self.images else {
+            let parts = x[0].chunks(PART).zip(x[1].chunks(PART)).zip(y.chunks_mut(PART));
+            return threads.each(parts, |((a, b), to)| of(a, b, to));
+        };
+        for [a, b, c] in self.runs(y.len()) {
+            of(&x[0][a], &x[1][b], &mut y[c]);
         }
-        if let Some([.., output]) = &self.images {
-            output.clear_halo(y);
-        }
+        output.clear_halo(y);
     }
 
     fn backward(&self, _: &Weights, back: Back, _: Option<&mut Weights>) {

@@ -11,7 +11,7 @@ use crate::ops::fast::tile::{Finish, Start};
 use tl_kernel::context::EvalError;
 
 /// Values that one thread takes at a time.
-const PART: usize = 1 << 15;
+const PART: usize = 1 << 12;
 
 /// Softmax of the last axis, or its logarithm.
 #[derive(Debug)]

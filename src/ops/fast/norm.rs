@@ -7,33 +7,34 @@ use super::simd::vectorized;
 /// Channels that are summed at a time, in registers.
 const LANES: usize = 16;
 
-/// For every channel the sums over the pixels of a row of `f(channel, value of a, value of b)`, added to `sums`.
+/// For every channel c the sums over the pixels of a row of `f(value of a, value of b, by[c])`, added to `sums`.
 #[inline(always)]
 fn add_rows<const N: usize>(
     a: &[f32],
     b: &[f32],
-    channels: usize,
+    by: &[f32],
     sums: &mut [Vec<f64>; N],
-    f: impl Fn(usize, f32, f32) -> [f32; N],
+    f: impl Fn(f32, f32, f32) -> [f32; N],
 ) {
+    let channels = by.len();
     for first in (0..channels).step_by(LANES) {
         let width = LANES.min(channels - first);
+        let mut beside = [0.0f32; LANES];
+        beside[..width].copy_from_slice(&by[first..first + width]);
         let mut lanes = [[0.0f32; LANES]; N];
+        let sixteen = |of: &[f32]| {
+            <[f32; LANES]>::try_from(of).unwrap_or_else(|_| {
+                let mut padded = [0.0f32; LANES];
+                padded[..width].copy_from_slice(of);
+                padded
+            })
+        };
         for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
-            let (a, b) = (&a[first..first + width], &b[first..first + width]);
-            if let (Ok(a), Ok(b)) = (<&[f32; LANES]>::try_from(a), <&[f32; LANES]>::try_from(b)) {
-                for i in 0..LANES {
-                    let terms = f(first + i, a[i], b[i]);
-                    for n in 0..N {
-                        lanes[n][i] += terms[n];
-                    }
-                }
-            } else {
-                for i in 0..width {
-                    let terms = f(first + i, a[i], b[i]);
-                    for n in 0..N {
-                        lanes[n][i] += terms[n];
-                    }
+            let (a, b) = (sixteen(&a[first..first + width]), sixteen(&b[first..first + width]));
+            for i in 0..LANES {
+                let terms = f(a[i], b[i], beside[i]);
+                for n in 0..N {
+                    lanes[n][i] += terms[n];
                 }
             }
         }
@@ -52,13 +53,11 @@ pub fn moments(image: &Image, x: &[f32], out: &mut [f32]) {
         #[inline(always)]
         || {
             let mut sums = [vec![0.0f64; channels]];
-            image.rows().for_each(|row| add_rows(&x[row.clone()], &x[row], channels, &mut sums, |_, x, _| [x]));
+            image.rows().for_each(|row| add_rows(&x[row.clone()], &x[row], mean, &mut sums, |x, _, _| [x]));
             mean.iter_mut().zip(&sums[0]).for_each(|(mean, sum)| *mean = (sum / count) as f32);
             let exact = std::mem::replace(&mut sums[0], vec![0.0; channels]);
-            let square = |c: usize, x: f32| (x - mean[c]) * (x - mean[c]);
-            image
-                .rows()
-                .for_each(|row| add_rows(&x[row.clone()], &x[row], channels, &mut sums, |c, x, _| [square(c, x)]));
+            let square = |x: f32, _: f32, mean: f32| [(x - mean) * (x - mean)];
+            image.rows().for_each(|row| add_rows(&x[row.clone()], &x[row], mean, &mut sums, square));
             // Squares about the rounded mean are too large by n·(mean − rounded)².
             for (c, squares) in squares.iter_mut().enumerate() {
                 let apart = exact[c] / count - f64::from(mean[c]);
@@ -120,7 +119,7 @@ pub fn affine_back(
         #[inline(always)]
         || {
             for (a, b) in from.rows().zip(to.rows()) {
-                add_rows(&x[a], &dy[b], channels, &mut sums, |c, x, dy| [dy, dy * (x - mean[c])]);
+                add_rows(&x[a], &dy[b], mean, &mut sums, |x, dy, mean| [dy, dy * (x - mean)]);
             }
             let Some((dx, add)) = dx else { return };
             let keep = if add { 1.0 } else { 0.0 };
