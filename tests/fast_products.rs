@@ -108,10 +108,10 @@ fn products(record: &mut Record) {
 fn convolution(random: &mut Random, depthwise: bool) -> Convolution {
     loop {
         let groups = if depthwise { 2 + random.below(20) } else { 1 + random.below(3) * random.below(2) };
-        let (fan, out) = if depthwise { (1, 1) } else { (1 + random.below(19), 1 + random.below(40)) };
+        let (fan, out) = if depthwise { (1, 1) } else { (1 + random.below(12), 1 + random.below(36)) };
         let mut two = |n: usize, least: usize| [least + random.below(n), least + random.below(n)];
         let (kernel, stride, dilation, pad, after, extent) =
-            (two(4, 1), two(3, 1), two(3, 1), two(4, 0), two(4, 0), two(11, 1));
+            (two(4, 1), two(3, 1), two(3, 1), two(4, 0), two(4, 0), two(8, 1));
         let (halo, spare) = (two(2, 0), two(2, 0));
         let reach: [usize; 2] = std::array::from_fn(|axis| (kernel[axis] - 1) * dilation[axis] + 1);
         let room: [usize; 2] = std::array::from_fn(|axis| extent[axis] + pad[axis] + after[axis]);
@@ -146,11 +146,10 @@ fn convolution(random: &mut Random, depthwise: bool) -> Convolution {
     }
 }
 
-/// Every triple that meets in a convolution: where in the output, the input (each [C, H, W]) and the weight [O, C/groups, kernel..].
-fn meetings(c: &Convolution) -> Vec<(usize, usize, usize)> {
+/// `f` of every triple that meets in a convolution: where in the output, the input (each [C, H, W]) and the weight [O, C/groups, kernel..].
+fn meetings(c: &Convolution, mut f: impl FnMut(usize, usize, usize)) {
     let ([h, w], [oh, ow], [kh, kw]) = (c.input.extent, c.output.extent, c.kernel);
     let (fan, out) = (c.fan(), c.out());
-    let mut list = Vec::new();
     for o in 0..c.output.channels {
         for (y, x) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
             for i in 0..fan {
@@ -159,17 +158,12 @@ fn meetings(c: &Convolution) -> Vec<(usize, usize, usize)> {
                     let column = (x * c.stride[1] + kx * c.dilation[1]).checked_sub(c.pad[1]).filter(|&at| at < w);
                     if let (Some(row), Some(column)) = (row, column) {
                         let channel = o / out * fan + i;
-                        list.push((
-                            (o * oh + y) * ow + x,
-                            (channel * h + row) * w + column,
-                            ((o * fan + i) * kh + ky) * kw + kx,
-                        ));
+                        f((o * oh + y) * ow + x, (channel * h + row) * w + column, ((o * fan + i) * kh + ky) * kw + kx);
                     }
                 }
             }
         }
     }
-    list
 }
 
 fn convolutions(record: &mut Record) {
@@ -188,11 +182,11 @@ fn convolutions(record: &mut Record) {
         let mut forward: Vec<Sum> = (0..dy.len()).map(start).collect();
         let mut by_input = vec![Sum::default(); x.len()];
         let mut by_weight = vec![Sum::default(); w.len()];
-        for (o, i, k) in meetings(&c) {
+        meetings(&c, |o, i, k| {
             forward[o].add(x[i], w[k]);
             by_input[i].add(dy[o], w[k]);
             by_weight[k].add(dy[o], x[i]);
-        }
+        });
         // Padding adds terms that are zero; they cost no rounding. The order of the sum is another one.
         let (image, slope) = (stored(&c.input, &x), stored(&c.output, &dy));
         let mut y = vec![f32::NAN; c.output.size()];
