@@ -84,7 +84,7 @@ fn judged(folder: &Folder, case: &Case, outputs: &Named<f32>, statement: &Statem
 #[test]
 fn deterministic_runs_have_the_bits_of_the_tape_and_of_the_kernel_both_ways() {
     let (folder, run) = (Folder::new(), Run::default());
-    let (mut backward, mut accepted) = (0, 0);
+    let (mut forward, mut backward, mut accepted) = (0, 0, 0);
     for seed in seeds() {
         let case = case(seed);
         let inputs = numbers(&case.inputs);
@@ -119,8 +119,10 @@ fn deterministic_runs_have_the_bits_of_the_tape_and_of_the_kernel_both_ways() {
         }
         // Forward, and a step.
         let directions = tangents(&case, &wanted, seed);
-        let (_, along) = compiled.jvp(&inputs, &directions).unwrap();
-        assert_eq!(words(&along), words(&function.jvp(&inputs, &directions).unwrap().1), "seed {seed}: tangents");
+        let tangents = |found: Result<(Named<f32>, Named<f32>), tl::Error>| found.map(|(_, along)| words(&along));
+        let along = tangents(compiled.jvp(&inputs, &directions));
+        forward += usize::from(along.is_ok());
+        assert_eq!(along, tangents(function.jvp(&inputs, &directions)), "seed {seed}: tangents");
         if seed % 8 == 0 {
             let statement = Statement::Exec(Execution { schedule, ..Execution::default() });
             let judged = judged(&folder, &case, &outputs, &statement);
@@ -141,7 +143,7 @@ fn deterministic_runs_have_the_bits_of_the_tape_and_of_the_kernel_both_ways() {
         }
     }
     println!(
-        "{} graphs, {backward} reverse passes bit for bit, {accepted} exec certificates accepted",
+        "{} graphs, {backward} reverse and {forward} forward passes bit for bit, {accepted} exec certificates accepted",
         seeds().count()
     );
 }

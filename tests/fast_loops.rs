@@ -133,13 +133,16 @@ fn normalisations_keep_the_bound_of_their_sums() {
         }
         close(&format!("{what}, mean"), moments[..channels].to_vec(), &means, 2);
         close(&format!("{what}, squares"), moments[channels..].to_vec(), &squares, 3);
-        let (gain, shift) = (vector(&mut random, channels), vector(&mut random, channels));
+        let (gain, bias) = (vector(&mut random, channels), vector(&mut random, channels));
+        let mean = moments[..channels].to_vec();
         let mut y = vec![f32::NAN; to.size()];
-        norm::affine(&from, &image, &to, &mut y, &gain, &shift, case % 2 == 0);
+        norm::affine(&from, &image, &to, &mut y, [&mean, &gain, &bias], case % 2 == 0);
         let sums: Vec<Sum> = (0..x.len())
             .map(|at| {
-                let mut sum = Sum::start(shift[at / count]);
-                sum.add(x[at], gain[at / count]);
+                let channel = at / count;
+                let term = (f64::from(x[at]) - f64::from(mean[channel])) * f64::from(gain[channel]);
+                let bias = f64::from(bias[channel]);
+                let mut sum = Sum { value: term + bias, size: term.abs() + bias.abs(), terms: 1 };
                 if case % 2 == 0 {
                     sum.value = sum.value.max(0.0);
                 }
@@ -147,7 +150,6 @@ fn normalisations_keep_the_bound_of_their_sums() {
             })
             .collect();
         close(&format!("{what}, affine"), loaded(&to, &y), &sums, 2);
-        let mean = moments[..channels].to_vec();
         let mut dx = vec![f32::NAN; from.size()];
         let [plain, along] = norm::affine_back([&from, &to], &image, &slope, [&mean, &gain], Some((&mut dx, false)));
         for c in 0..channels {

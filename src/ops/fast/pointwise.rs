@@ -221,7 +221,7 @@ functions! { function:
     Function::Clamp { lo, hi } => |x, y| if x < lo { lo } else if x > hi { hi } else { x }, if x >= lo && x <= hi { 1.0 } else { 0.0 };
     Function::Exp => |x, y| exp(x), y;
     Function::Sqrt => |x, y| x.sqrt(), 0.5 / y;
-    Function::Rsqrt => |x, y| 1.0 / x.sqrt(), -0.5 * y * y * y;
+    Function::Rsqrt => |x, y| 1.0 / x.sqrt(), -0.5 * y / x;
     Function::Reciprocal => |x, y| 1.0 / x, -y * y;
     Function::Tanh => |x, y| tanh(x), 1.0 - y * y;
     Function::Sigmoid => |x, y| sigmoid(x), y * (1.0 - y);
