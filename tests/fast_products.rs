@@ -68,7 +68,10 @@ fn products(record: &mut Record) {
                 }
                 let mut c = before.clone();
                 product(&threads, left, m, &panels, &mut c, stride, start, finish);
-                record.keep(&c);
+                // Blocks of terms, whose number depends on the tile, are added one by one.
+                if name != "add" || k <= 256 {
+                    record.keep(&c);
+                }
                 let untouched = |(at, (c, b)): (usize, (&f32, &f32))| at % stride < n || c == b;
                 assert!(c.iter().zip(&before).enumerate().all(untouched), "{what}, {name}: beside the result");
                 let mut expected = match name {
