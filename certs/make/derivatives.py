@@ -1,5 +1,7 @@
 """Certificates about gradients and about reverse rules: true and false ones. The gradients are made here by hand, in exact fractions."""
 
+import math
+
 from corpus import certificate, graph, node, source, tensor
 
 ZERO = {"abs": "0", "rel": "0"}
@@ -41,7 +43,7 @@ def inputs(x=X):
 
 def gradient(recorded, tolerance=ZERO, x=X, net=NET, output=7, cotangents=None, parameters=PARAMETERS, at=None, **claim):
     claim = {"kind": "gradient", "tolerance": tolerance, "gradients": [recorded]} | claim
-    claim |= {"cotangents": [cotangents]} if cotangents else {}
+    claim |= {"cotangents": [cotangents]} if isinstance(cotangents, dict) else {}
     return certificate(claim, graph(net, loss=output), [at or inputs(x)], parameters=parameters)
 
 
@@ -74,6 +76,43 @@ def points(method, net, x, v, u):
     return certificate(claim, graph(net, y=len(net) - 1), [{"x": tensor(net[0]["shape"], x)}])
 
 
+def kinks():
+    """Every convention at a kink in one graph: x0 … stand exactly there, or at a tie inside a smooth function, and every output has cotangents of 1."""
+    half = "1/2"
+    net, outputs, at, right = [], {}, {}, {}
+
+    def put(op, sources, shape=None, u=None, **attributes):
+        first = len(net)
+        for name, (x, slope) in sources.items():
+            net.append(source("input", name, [len(x)] if shape is None else shape))
+            at[name], right[name] = (tensor(net[-1]["shape"], v) for v in (x, slope))
+        net.append(node(op, list(range(first, len(net))), *u, **attributes))
+        outputs[f"{len(outputs):02} {op}"] = len(net) - 1
+
+    number = lambda op, sources, **attributes: put(op, sources, u=([1],), **attributes)
+    number("relu", {"a": ([0], [0])})
+    number("leaky_relu", {"b": ([0], [0.25])}, slope="1/4")
+    number("elu", {"c": ([0], [0.5])}, alpha=half)
+    number("abs", {"d": ([0], [0])})
+    put("clamp", {"e": ([-1, 2], [1, 1])}, u=([2],), lo=["-1"], hi=["2"])
+    put("hard_sigmoid", {"f": ([-1, 1], [0.5, 0.5])}, u=([2],), alpha=half, beta=half)
+    put("hard_swish", {"g": ([-3, 3], [-0.5, 1.5])}, u=([2],))
+    number("max", {"h": ([2], [1]), "i": ([2], [0])})
+    number("min", {"j": ([2], [1]), "k": ([2], [0])})
+    put("reduce_max", {"l": ([1, 3, 3], [0, 1, 0])}, u=([],), axes=[0], keepdims=False)
+    put("reduce_min", {"m": ([4, 3, 3], [0, 1, 0])}, u=([],), axes=[0], keepdims=False)
+    pool = {"kernel": [3], "stride": [1], "dilation": [1], "pad_before": [0], "pad_after": [0], "ceil_mode": False}
+    put("max_pool", {"n": ([1, 3, 3], [0, 1, 0])}, shape=[1, 1, 3], u=([1, 1, 1],), **pool)
+    put("mae", {"o": ([2], [0]), "p": ([2], [0])}, u=([],), reduction="sum")
+    put("hinge", {"q": ([0.5], [0]), "r": ([2], [0])}, u=([],), margin="1", reduction="sum")
+    put("huber", {"s": ([2], [1]), "t": ([1], [-1])}, u=([],), delta="1", reduction="sum")
+    put("bce_with_logits", {"v": ([0], [0.25]), "w": ([0.25], [0])}, u=([],), positive_weight="1", reduction="sum")
+    put("softplus", {"y": ([0], [0.5])}, u=([1],), beta="1")
+    cotangents = {name: tensor(net[id]["shape"], [1] * math.prod(net[id]["shape"])) for name, id in outputs.items()}
+    claim = {"kind": "gradient", "tolerance": {"abs": "1e-30", "rel": "0"}, "gradients": [{"inputs": right}], "cotangents": [cotangents]}
+    return certificate(claim, {"nodes": net, "outputs": outputs}, [at])
+
+
 def write(c):
     right = gradients()
     c.section("accept", "Gradients")
@@ -96,6 +135,7 @@ def write(c):
             at={"x": tensor([3], [2, -1, 0])},
         ),
     )
+    c.add("gradient_conventions", "every convention at a kink, and ties inside smooth functions", kinks())
     rounded = {"inputs": {"x": tensor([1], ["x3ed706e0"])}}  # 1 - tanh(1)² = 0.41997434…
     c.add(
         "gradient_tanh",
@@ -125,6 +165,10 @@ def write(c):
     c.add("gradient_nan", "a recorded gradient that is a NaN", gradient(only(right, "inputs", "t", tensor([1, 1], ["x7fc00000"]))), "TL0202")
     c.add("gradient_without_cotangent", "three outputs and no cotangent: it is not stated what is differentiated", gradient(
         {"inputs": {"x": tensor([3], [1, 0, 0])}}, net=RELU, output=1, parameters={}, at={"x": tensor([3], [2, -1, 0])}), "TL0270")
+    # Accepted with the cotangent 1 until a stated list had to state something.
+    c.add("gradient_no_cotangents_stated", "cotangents are stated, of nothing: they are not 1 then", gradient(
+        {"inputs": {"x": tensor([1], [2])}}, net=[source("input", "x", [1]), node("mul", [0, 0], [1])], output=1,
+        parameters={}, at={"x": tensor([1], [1])}, cotangents={}), "TL0270")
     c.add("gradient_unknown", "the gradient of a parameter that the graph has not", gradient({"parameters": {"u": tensor([1], [0])}}), "TL0117")
     c.add("gradient_shape", "a gradient in another shape than its parameter", gradient(only(right, "parameters", "w", tensor([2], [12, 0]))), "TL0141")
     c.add("gradient_none", "no gradient is listed", gradient({}), "TL0203")
@@ -155,6 +199,13 @@ def write(c):
     )
     c.add("adjoint_enclosure", "the rule of softmax, to a hundred digits", points("enclosure", SOFTMAX, [1, 0.5, -2], [1, 2, 3], [0.25, -1, 4]))
 
+    # The checker wrote this difference out, 2^32 digits of it, until figures were bounded.
+    c.add(
+        "adjoint_enclosure_far_below",
+        "both sides are nearer to zero than numbers are written out",
+        points("enclosure", SOFTMAX, [2**33, 1, 0], [0, 2, 3], [0.25, -1, 4]),
+    )
+
     c.section("reject", "Adjoints that do not hold")
     c.add("adjoint_kink", "relu has no derivative at zero, whatever its rule says", points("exact", RELU, [2, -1, 0], [1, 7, 1], [1, 1, 0.5]), "TL0201")
     c.add("adjoint_pole", "a quotient has no derivative where its divisor is zero", points("exact", [
@@ -171,6 +222,10 @@ def write(c):
     inputs = identity(QUOTIENT, 4)
     inputs["inputs"] = [{"x": tensor([2], [1, 2]), "y": tensor([2], [3, 4])}]
     c.add("adjoint_identity_with_inputs", "an identity has no use for inputs: what is listed would be unused", inputs, "TL0203")
+    # Accepted, and the list not read, until lists of different lengths were refused before the method was looked at.
+    cotangents = identity(QUOTIENT, 4)
+    cotangents["claim"] |= {"cotangents": [{"y": tensor([2], [1, 2])}]}
+    c.add("adjoint_identity_with_cotangents", "an identity is of all cotangents: none is listed", cotangents, "TL0203")
     c.add("adjoint_method", "a method that is none", certificate({"kind": "adjoint", "method": "numeric"}, graph(QUOTIENT, y=4), []), "TL0109")
 
     c.section("decline", "Adjoints that the method does not decide")

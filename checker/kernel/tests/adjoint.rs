@@ -52,6 +52,22 @@ const RATIONAL: &[Row] = &[
         r#"{"stride":[2],"dilation":[2],"pad_before":[1],"pad_after":[2],"groups":1}"#,
         &[&[2, 2, 6], &[3, 2, 2], &[3]],
     ),
+    // A stride beyond the kernel, beyond x, and with a divisor in common with the dilation; three axes.
+    (
+        "conv",
+        r#"{"stride":[3,7],"dilation":[1,1],"pad_before":[1,0],"pad_after":[0,1],"groups":1}"#,
+        &[&[1, 2, 7, 5], &[2, 2, 2, 3]],
+    ),
+    (
+        "conv",
+        r#"{"stride":[4],"dilation":[2],"pad_before":[3],"pad_after":[1],"groups":2}"#,
+        &[&[2, 2, 9], &[4, 1, 4], &[4]],
+    ),
+    (
+        "conv",
+        r#"{"stride":[2,1,3],"dilation":[1,1,1],"pad_before":[0,1,2],"pad_after":[1,0,0],"groups":1}"#,
+        &[&[1, 1, 4, 2, 5], &[2, 1, 3, 2, 4]],
+    ),
     (
         "conv",
         r#"{"stride":[2,1],"dilation":[1,2],"pad_before":[1,0],"pad_after":[0,2],"groups":2}"#,

@@ -11,7 +11,7 @@
 //! At a kink the one-sided derivatives along v must agree, or there is no J·v: TL0201 where a tie is exact, TL0305 where an enclosure cannot tell.
 //! Fails: the two sides differ (TL0272); a point has no tangent or no cotangent (TL0270). Declines: a graph that the method does not decide (TL0273).
 
-use super::{Case, Facts, Rule, finding, forward, gradient, model_in_words};
+use super::{Case, Facts, Rule, figure, finding, forward, gradient, model_in_words};
 use crate::cert::Certificate;
 use crate::cert::digest::Digest;
 use crate::cert::json::Object;
@@ -211,14 +211,15 @@ fn overlap(real: &Real, sides: &[Any; 2]) -> Result<Facts, Diagnostic> {
     let scale = forward.abs().lower().max(Dyadic::one());
     let allowed = scale.scaled(-333);
     let refused = forward.abs().upper().max(Dyadic::one()).scaled(-332);
-    let figure = |ball: &Ball| decimal(&ball.mid().to_rational(), 12, false);
+    let side = |ball: &Ball| figure(ball.mid(), 12, false);
     if distance.lower() > refused {
-        return Err(Diagnostic::new(Code::NotAdjoint, "/claim", "the two sides differ")
-            .comparing(figure(reverse), figure(forward)));
+        return Err(
+            Diagnostic::new(Code::NotAdjoint, "/claim", "the two sides differ").comparing(side(reverse), side(forward))
+        );
     }
-    let precise = || format!("they are known to within {}", decimal(&distance.upper().to_rational(), 3, true));
+    let precise = || format!("they are known to within {}", figure(&distance.upper(), 3, true));
     Code::Undecided.unless(distance.upper() <= allowed, "/claim", precise)?;
-    Ok(vec![("both sides", figure(forward)), ("apart", decimal(&distance.upper().to_rational(), 3, true))])
+    Ok(vec![("both sides", side(forward)), ("apart", figure(&distance.upper(), 3, true))])
 }
 
 /// The identity, at the point that the digest of the graph draws.

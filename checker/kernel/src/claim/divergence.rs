@@ -11,8 +11,10 @@
 //! Fails: words that differ (TL0241); no such gap (TL0261); a comparison that asks for an infinity or NaN (TL0202).
 
 use super::property::{Property, element, extreme, is_element};
-use super::tolerance::{COMPARED_BITS, Seen};
-use super::{Case, Element, Execution, Facts, Rule, Tolerance, finding, forward, model_in_words, word_in_words};
+use super::tolerance::Seen;
+use super::{
+    Case, Element, Execution, Facts, Rule, Tolerance, figure, finding, forward, model_in_words, word_in_words,
+};
 use crate::cert::Certificate;
 use crate::cert::json::{Object, below};
 use crate::context::real::{Ball, Real};
@@ -21,7 +23,6 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::CheckedGraph;
 use crate::ir::evaluate::{Located, Named};
 use crate::limits::{Limits, wide};
-use crate::number::decimal::decimal;
 use crate::number::{Dyadic, Exact};
 
 /// In what an execution and the reals part ways.
@@ -176,7 +177,7 @@ fn outside(
     let ball = element(exact, output, index).ok_or_else(lost)?;
     let word = *recorded.data().get(position).ok_or_else(lost)?;
     let element = Element { list: ("outputs", case.number, ""), name, recorded, position, word };
-    let facts = vec![("binary32", word_in_words(word)), ("real", midpoint(ball))];
+    let facts = vec![("binary32", word_in_words(word)), ("real", figure(ball.mid(), 12, false))];
     if word << 1 >= 0xff << 24 {
         return Ok(facts);
     }
@@ -211,16 +212,6 @@ fn margin<C: Context>(gap: &Gap, context: &C, outputs: &Named<C::Value>) -> Resu
     }
 }
 
-/// The midpoint, for people; of one too large or small to be written out, its leading bit.
-fn midpoint(ball: &Ball) -> String {
-    match ball.mid().top() {
-        Some(top) if top.abs() > COMPARED_BITS => {
-            format!("{}2^{}…", if ball.mid().is_negative() { "-" } else { "" }, top - 1)
-        }
-        _ => decimal(&ball.mid().to_rational(), 12, false),
-    }
-}
-
 /// Whether what the gap speaks of holds of the words (`binary32`) and of the exact values not, or the other way around.
 fn flipped(case: &Case, exact: &Named<Ball>, gap: &Gap, binary32: bool, precision: u64) -> Result<Facts, Diagnostic> {
     let place = |error| finding(Located { node: 0, op: "property", error });
@@ -236,7 +227,7 @@ fn flipped(case: &Case, exact: &Named<Ball>, gap: &Gap, binary32: bool, precisio
     let y = margin(gap, &real, &words).map_err(place)?.ok_or_else(missing)?;
     let s = margin(gap, &real, exact).map_err(place)?.ok_or_else(missing)?;
     let holds = |margin: &Ball| margin.at_most(&Ball::exact(Dyadic::zero()));
-    let facts = vec![("binary32 margin", midpoint(&y)), ("real margin", midpoint(&s))];
+    let facts = vec![("binary32 margin", figure(y.mid(), 12, false)), ("real margin", figure(s.mid(), 12, false))];
     match (holds(&y), holds(&s)) {
         (Some(y), Some(s)) if y == binary32 && s != binary32 => Ok(facts),
         (Some(_), Some(_)) => {

@@ -37,6 +37,7 @@ pub use exec::Execution;
 pub use gradient::Gradient;
 pub use property::{Linear, Property};
 pub(crate) use stated::Stated;
+use tolerance::COMPARED_BITS;
 pub use tolerance::Tolerance;
 pub use trace::{Allowance, Trace};
 use vectors::Vectors;
@@ -306,6 +307,15 @@ fn finding(located: Located) -> Diagnostic {
     };
     Diagnostic::new(code, format!("/model/graph/nodes/{}", located.node), located.error.to_string())
         .at_node(located.node, located.op)
+}
+
+/// A number with so many digits, rounded up in magnitude when `up`; of one too large or small to be written out, its leading bit, or the power of two above.
+fn figure(value: &Dyadic, digits: u32, up: bool) -> String {
+    let Some(top) = value.top().filter(|top| top.abs() > COMPARED_BITS) else {
+        return decimal(&value.to_rational(), digits, up);
+    };
+    let sign = if value.is_negative() { "-" } else { "" };
+    if up { format!("{sign}2^{top}") } else { format!("{sign}2^{}…", top - 1) }
 }
 
 /// A word and its value.

@@ -55,10 +55,11 @@ impl Listed {
         let mut cases = cases.map(case).collect::<Result<Vec<_>, _>>()?;
         if let Some(cotangents) = claim.optional("cotangents") {
             let cotangents = TensorSource::decode_cases(cotangents)?;
-            if cotangents.len() != cases.len() {
-                cases.clear(); // as if nothing were listed: the cases do not pair up
-            }
-            for (case, cotangents) in cases.iter_mut().zip(cotangents) {
+            let message = || format!("{} cases of {key}, {} of cotangents are listed", cases.len(), cotangents.len());
+            Code::NoCase.unless(cotangents.len() == cases.len(), "/claim/cotangents", message)?;
+            for (number, (case, cotangents)) in cases.iter_mut().zip(cotangents).enumerate() {
+                let place = format!("/claim/cotangents/{number}");
+                Code::Cotangent.unless(!cotangents.is_empty(), place, || "no cotangent is listed".into())?; // {} is not their absence
                 case.cotangents = cotangents;
             }
         }

@@ -9,7 +9,7 @@
 
 use crate::context::PADDING;
 use crate::spec::prelude::*;
-use crate::spec::vjp::window::{correlate, with_bias};
+use crate::spec::vjp::window::{correlate, unslide, with_bias};
 
 attributes! {
     /// Convolution; the lists have one entry per spatial axis.
@@ -61,8 +61,11 @@ impl Operation for Conv {
         dots.value(context, |axis, o, k| sliding.tap(axis, o, k, input[axis])) // an axis of the input
     }
 
-    fn work(&self, _: &Shape, others: &[&Shape], shape: &Shape) -> u64 {
-        dots(shape, others.first().map_or(1, |weight| cells(weight.dimensions().get(1..).unwrap_or(&[]))))
+    /// Every position sees all cells of a kernel; on the way back every cell of x sees one in a step of them.
+    fn work(&self, x: &Shape, others: &[&Shape], shape: &Shape) -> u64 {
+        let weight = others.first().map_or(&[][..], |weight| weight.dimensions());
+        let back = cells(weight) / cells(weight.get(1..2).unwrap_or(&[])) / wide(self.groups.max(1));
+        dots(shape, cells(weight.get(1..).unwrap_or(&[]))).max(dots(x, back.div_ceil(cells(&self.stride).max(1))))
     }
 }
 
@@ -71,30 +74,29 @@ impl Vjp for Conv {
     fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
         let weight = at.other(0)?;
         let sliding = self.sliding(spatial(weight.shape()));
-        let dx = || spread(context, dy, weight, &sliding, self.groups, at.x.shape(), &[]);
+        let dx = || unslide(context, dy, weight, &sliding, self.groups, at.x.shape());
         let dw = || correlate(context, at.x, dy, &sliding, self.groups);
         with_bias(context, at, dy, vec![at.when(0, dx)?, at.when(1, dw)?])
     }
 }
 
-/// The transposed convolution of x [N, C, ..] by weight [C, O/groups, kernel..]: `shape` [N, O, ..] (see `conv_transpose`).
+/// The transposed convolution of x [N, C, ..] by weight [C, O/groups, kernel..]: `shape` [N, O, ..] (see `conv_transpose`);
+/// `source(axis, p, k)` is the cell of x whose kernel cell k falls on position p.
 pub(crate) fn spread<C: Context>(
     context: &C,
     x: &Tensor<C::Value>,
     weight: &Tensor<C::Value>,
-    sliding: &Sliding<'_>,
     groups: usize,
     shape: &Shape,
     bias: &[&Tensor<C::Value>],
+    source: impl Fn(usize, usize, usize) -> Option<usize>,
 ) -> Values<C> {
     let &[channels, outputs, ref kernel @ ..] = weight.dimensions() else { return Err(WRONG_PARENTS) };
     let (fan, cells) = (channels.checked_div(groups).ok_or(WRONG_PARENTS)?, kernel.iter().product::<usize>());
     // [g, c, o, k] → [g, o, c, k]: the rows that belong to one output channel.
     let strides = [fan * outputs * cells, cells, outputs * cells, 1];
     let rows = rearrange(weight, &[groups, outputs, fan, cells], None, |axis, i| Some(i * strides.get(axis)?))?;
-    let input = spatial(x.shape());
-    let dots = GroupedDots { x, weight: &rows, bias, groups, kernel, shape };
-    dots.value(context, |axis, p, k| sliding.source(axis, p, k, input[axis])) // an axis of the input
+    GroupedDots { x, weight: &rows, bias, groups, kernel, shape }.value(context, source)
 }
 
 /// Most positions of an explicit row index alive at one time.

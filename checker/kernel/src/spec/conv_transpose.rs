@@ -78,13 +78,16 @@ impl Operation for ConvTranspose {
 
     fn value<C: Context>(&self, context: &C, x: &Tensor<C::Value>, others: Parents<C>, shape: &Shape) -> Values<C> {
         let (weight, bias) = others.split_first().ok_or(WRONG_PARENTS)?;
-        spread(context, x, weight, &self.sliding(spatial(weight.shape())), self.groups, shape, bias)
+        let (sliding, input) = (self.sliding(spatial(weight.shape())), spatial(x.shape()));
+        let source = |axis, p, k| input.get(axis).and_then(|&extent| sliding.source(axis, p, k, extent));
+        spread(context, x, weight, self.groups, shape, bias, source)
     }
 
-    fn work(&self, _: &Shape, others: &[&Shape], shape: &Shape) -> u64 {
-        let terms = others.first().map_or(1, |weight| elements(weight)); // of all output channels
+    /// Every position sees all cells of a kernel, and so does on the way back every cell of x.
+    fn work(&self, x: &Shape, others: &[&Shape], shape: &Shape) -> u64 {
+        let weight = others.first().map_or(&[][..], |weight| weight.dimensions()); // of all output channels
         let channels = shape.dimensions().get(1).map_or(1, |&out| wide(out));
-        dots(shape, terms.div_ceil(channels.max(1)))
+        dots(shape, cells(weight).div_ceil(channels.max(1))).max(dots(x, cells(weight.get(1..).unwrap_or(&[]))))
     }
 }
 

@@ -31,7 +31,7 @@ impl Sliding<'_> {
     }
 
     /// The numbers of one axis, in the order of the lists.
-    fn along(&self, axis: usize) -> [usize; 5] {
+    pub(crate) fn along(&self, axis: usize) -> [usize; 5] {
         self.lists.map(|list| list[axis])
     }
 

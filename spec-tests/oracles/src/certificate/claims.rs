@@ -1,6 +1,8 @@
 //! What each kind of claim states, read from its JSON.
 
-use super::document::{Malformed, Tensor, array, boolean, exact, fields, member, natural, naturals, require, string};
+use super::document::{
+    Malformed, Tensor, Tensors, array, boolean, exact, fields, member, natural, naturals, require, string,
+};
 use super::json::Json;
 use rug::Rational;
 use std::collections::BTreeMap;
@@ -70,6 +72,10 @@ pub enum Claim {
     Trace(Trace),
     /// They are those of an execution, and apart from the exact ones.
     Divergence(Box<Execution>, Gap),
+    /// Recorded gradients are within a tolerance of the exact ones.
+    Gradient(Tolerance, Vec<Vectors>),
+    /// The reverse rules are adjoint to the derivatives, at listed points unless the method is `identity`.
+    Adjoint(String, Vec<Vectors>),
     /// A kind that is not read here, with sorted keys.
     Other(String, Json),
 }
@@ -92,6 +98,24 @@ pub struct Trace {
     pub operations: BTreeMap<String, Allowance>,
     /// The recorded inner nodes of each case.
     pub nodes: Vec<BTreeMap<usize, Tensor>>,
+}
+
+/// Tensors of a case of a claim about derivatives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vectors {
+    /// Of inputs: gradients or tangents.
+    pub inputs: Tensors,
+    /// Of parameters.
+    pub parameters: Tensors,
+    /// Of outputs, where they are stated.
+    pub cotangents: Option<Tensors>,
+}
+
+impl Vectors {
+    /// The tensor of an input or parameter (`input` or `const`), if it is listed.
+    pub fn of(&self, op: &str, name: &str) -> Option<&Tensor> {
+        if op == "input" { self.inputs.get(name) } else { self.parameters.get(name) }
+    }
 }
 
 /// One element of an output.

@@ -4,7 +4,7 @@
 //! inline or in a file, `about`, `producer` and `witness` make no difference.
 
 pub use super::claims::{Claim, Execution, Order, Schedule, Tolerance};
-use super::claims::{Trace, read_allowance, read_execution, read_gap, read_tolerance};
+use super::claims::{Trace, Vectors, read_allowance, read_execution, read_gap, read_tolerance};
 use super::json::Json;
 use rug::ops::Pow;
 use rug::{Integer, Rational};
@@ -52,6 +52,14 @@ pub struct Node {
     pub shape: Vec<usize>,
 }
 
+impl Node {
+    /// The name of an input or constant.
+    pub fn name(&self) -> Option<&str> {
+        let Some(Attribute::Plain(Json::String(name))) = self.attributes.get("name") else { return None };
+        matches!(self.op.as_str(), "input" | "const").then_some(name)
+    }
+}
+
 /// A certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
@@ -65,7 +73,7 @@ pub struct Document {
     pub parameters: Tensors,
     /// The inputs of each case.
     pub inputs: Vec<Tensors>,
-    /// The recorded outputs of each case; none for a kind that is not read here.
+    /// The recorded outputs of each case; none for a kind that records no outputs, or is not read here.
     pub outputs: Vec<Tensors>,
 }
 
@@ -104,13 +112,18 @@ impl Document {
         let parameters = store.tensors(parameters, &constants)?;
         let cases = array(inputs)?.iter().map(|case| store.tensors(Some(case), &inputs_of_graph));
         let inputs: Vec<Tensors> = cases.collect::<Result<_, _>>()?;
+        let claim = claim.ok_or("claim")?;
+        let kind = string(member(claim, "kind"))?;
+        if let "gradient" | "adjoint" = kind {
+            let claim = read_derivatives(claim, (&nodes, &outputs_of_graph), inputs.len(), &mut store)?;
+            require(store.used.len() == store.found.len(), "a tensor that nothing uses")?;
+            return Ok(Document { claim, nodes, outputs_of_graph, parameters, inputs, outputs: Vec::new() });
+        }
         require(!inputs.is_empty(), "no cases")?;
         let mut records = |outputs: Option<&Json>| {
             let records = array(outputs)?.iter().map(|record| store.tensors(Some(record), &recorded));
             records.collect::<Result<Vec<Tensors>, _>>()
         };
-        let claim = claim.ok_or("claim")?;
-        let kind = string(member(claim, "kind"))?;
         let other = match kind {
             "forward" => ["tolerance", "?"],
             "exec" => ["execution", "?"],
@@ -160,6 +173,55 @@ impl Document {
         require(store.used.len() == store.found.len(), "a tensor that nothing uses")?;
         Ok(Document { claim, nodes, outputs_of_graph, parameters, inputs, outputs })
     }
+}
+
+/// A claim of kind `gradient` or `adjoint` about so many cases.
+fn read_derivatives(
+    claim: &Json,
+    (nodes, outputs): (&[Node], &BTreeMap<String, usize>),
+    cases: usize,
+    store: &mut Store,
+) -> Result<Claim, Malformed> {
+    let gradient = string(member(claim, "kind"))? == "gradient";
+    let keys =
+        if gradient { ["tolerance", "gradients", "?cotangents"] } else { ["method", "?tangents", "?cotangents"] };
+    let [_, first, sources, cotangents] = fields(claim, ["kind", keys[0], keys[1], keys[2]])?;
+    let of = |op: &str| -> BTreeMap<String, Vec<usize>> {
+        let named = nodes.iter().filter(|node| node.op == op);
+        named.filter_map(|node| Some((node.name()?.to_owned(), node.shape.clone()))).collect()
+    };
+    let ends = outputs.iter().map(|(name, &id)| (name.clone(), nodes[id].shape.clone())).collect();
+    let (inputs, parameters) = (of("input"), of("const"));
+    let sources = sources.map_or(Ok(&[][..]), |sources| array(Some(sources)))?;
+    let stated = cotangents.map(|cotangents| array(Some(cotangents))).transpose()?;
+    require(stated.is_none_or(|stated| stated.len() == sources.len()), "not one record of cotangents for each case")?;
+    let mut vectors = Vec::new();
+    for (case, record) in sources.iter().enumerate() {
+        let [of_inputs, of_parameters] = fields(record, ["?inputs", "?parameters"])?;
+        let cotangents = stated.map(|stated| store.some(Some(&stated[case]), &ends)).transpose()?;
+        require(cotangents.as_ref().is_none_or(|stated| !stated.is_empty()), "no cotangent in a record of them")?;
+        let twice = cotangents.iter().flat_map(|stated| stated.keys().map(|name| outputs[name]));
+        require(twice.clone().count() == twice.collect::<BTreeSet<_>>().len(), "two cotangents of a node")?;
+        let read = Vectors {
+            inputs: of_inputs.map_or(Ok(Tensors::new()), |given| store.some(Some(given), &inputs))?,
+            parameters: of_parameters.map_or(Ok(Tensors::new()), |given| store.some(Some(given), &parameters))?,
+            cotangents,
+        };
+        require(!read.inputs.is_empty() || !read.parameters.is_empty(), "a case without a record")?;
+        vectors.push(read);
+    }
+    require(vectors.len() == cases, "not one record for each case")?;
+    if gradient {
+        let one = outputs.len() == 1 && outputs.values().all(|&id| nodes[id].shape.iter().product::<usize>() == 1);
+        require(one || stated.is_some(), "no cotangents, and the outputs are not one number")?;
+        require(!vectors.is_empty(), "no cases")?;
+        return Ok(Claim::Gradient(read_tolerance(first.ok_or("tolerance")?)?, vectors));
+    }
+    let method = string(first)?;
+    require(["identity", "exact", "enclosure"].contains(&method), method)?;
+    let listed = !vectors.is_empty() && stated.is_some();
+    require(if method == "identity" { vectors.is_empty() } else { listed }, "points that do not fit the method")?;
+    Ok(Claim::Adjoint(method.into(), vectors))
 }
 
 pub(super) fn require(condition: bool, what: &str) -> Result<(), Malformed> {
@@ -290,13 +352,19 @@ impl Store {
 
     /// The tensors of an object, exactly those that are asked for.
     fn tensors(&mut self, object: Option<&Json>, asked: &BTreeMap<String, Vec<usize>>) -> Result<Tensors, Malformed> {
+        let read = self.some(object, asked)?;
+        require(read.len() == asked.len(), "a tensor is missing")?;
+        Ok(read)
+    }
+
+    /// The tensors of an object, some of those that are asked for.
+    fn some(&mut self, object: Option<&Json>, asked: &BTreeMap<String, Vec<usize>>) -> Result<Tensors, Malformed> {
         let mut read = Tensors::new();
         for (name, value) in pairs(object)? {
             let tensor = self.tensor(value)?;
             require(asked.get(name) == Some(&tensor.shape), "a tensor that is not asked for, or not in this shape")?;
             read.insert(name.clone(), tensor);
         }
-        require(read.len() == asked.len(), "a tensor is missing")?;
         Ok(read)
     }
 
@@ -331,7 +399,7 @@ fn read_graph(graph: Option<&Json>) -> Result<(Vec<Node>, BTreeMap<String, usize
         let mut read = BTreeMap::new();
         for (name, value) in attributes.map_or(Ok(&[][..]), |attributes| pairs(Some(attributes)))? {
             let attribute = match (name.as_str(), value) {
-                ("epsilon" | "factor" | "slope" | "alpha" | "beta", value) => {
+                ("epsilon" | "factor" | "slope" | "alpha" | "beta" | "delta" | "margin" | "positive_weight", value) => {
                     Attribute::Number(exact(string(Some(value))?)?)
                 }
                 ("lo" | "hi" | "value" | "divisor", value) => {

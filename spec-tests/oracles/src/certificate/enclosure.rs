@@ -1,4 +1,4 @@
-//! The reals, enclosed: both ends are MPFR numbers of 448 bits, rounded outward by every operation.
+//! The reals, enclosed: both ends are MPFR numbers of so many bits, rounded outward by every operation.
 
 use super::evaluation::{Function, Reading, Trouble};
 use rug::float::Round;
@@ -6,14 +6,8 @@ use rug::ops::{AddAssignRound, DivAssignRound, MulAssignRound, PowAssignRound, S
 use rug::{Float, Integer, Rational};
 use std::cmp::Ordering;
 
-const PRECISION: u32 = 448;
-
 /// Bits of a datum; there may be millions.
 const NARROW: u32 = 24;
-
-fn wide(x: &Float) -> Float {
-    Float::with_val(PRECISION, x)
-}
 
 /// All reals from `lo` to `hi`.
 #[derive(Clone, Debug)]
@@ -23,8 +17,11 @@ pub struct Enclosure {
 }
 
 impl Enclosure {
-    /// Both ends, exactly but that one nearer to zero than 2^−16384 is moved outward; `None` where one is not finite.
+    /// Both ends, exactly but that one nearer to zero than 2^−16384 is moved outward; `None` where one is not finite, or beyond 2^1048576.
     pub fn ends(&self) -> Option<(Rational, Rational)> {
+        if [&self.lo, &self.hi].iter().any(|end| end.get_exp().is_some_and(|exponent| exponent > 1 << 20)) {
+            return None;
+        }
         let least = || Rational::from((1, Integer::from(1) << 16384u32));
         let tiny = |x: &Float| x.get_exp().is_some_and(|exponent| exponent < -16384);
         let end = |x: &Float, outward: bool| match (tiny(x), outward) {
@@ -35,27 +32,23 @@ impl Enclosure {
         Some((end(&self.lo, self.lo.is_sign_negative())?, end(&self.hi, self.hi.is_sign_positive())?))
     }
 
-    /// With room for a result.
-    fn wide(&self) -> Self {
-        Enclosure { lo: wide(&self.lo), hi: wide(&self.hi) }
-    }
-
     fn point(&self) -> bool {
         self.lo == self.hi
     }
 
-    /// From each end of one operand and one of another, the least and the greatest result.
-    fn of_ends(x: &Self, y: &Self, f: impl Fn(&mut Float, &Float, Round) -> Ordering) -> Self {
-        let results = |round| {
-            [(&x.lo, &y.lo), (&x.lo, &y.hi), (&x.hi, &y.lo), (&x.hi, &y.hi)].map(|(x, y)| {
-                let mut z = wide(x);
-                f(&mut z, y, round);
-                z
-            })
-        };
-        let lo = results(Round::Down).into_iter().reduce(|x, y| x.min(&y)).expect("four");
-        let hi = results(Round::Up).into_iter().reduce(|x, y| x.max(&y)).expect("four");
-        Enclosure { lo, hi }
+    /// How two numbers compare; `None` where their enclosures do not tell.
+    pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
+        match () {
+            () if self.lo > other.hi => Some(Ordering::Greater),
+            () if self.hi < other.lo => Some(Ordering::Less),
+            () if self.point() && other.point() => Some(Ordering::Equal),
+            () => None,
+        }
+    }
+
+    /// Everything between two.
+    pub(super) fn hull(&self, other: &Self) -> Self {
+        Enclosure { lo: self.lo.clone().min(&other.lo), hi: self.hi.clone().max(&other.hi) }
     }
 
     fn checked(self) -> Result<Self, Trouble> {
@@ -75,9 +68,37 @@ pub fn ulp(y: &Rational) -> Rational {
     Rational::from_f32(f32::from_bits(1)).expect("finite") << ((word >> 23 & 255).max(1) - 1)
 }
 
-/// The reading.
+/// The reading, with ends of so many bits.
 #[derive(Clone, Copy, Debug)]
-pub struct Reals;
+pub struct Reals(pub u32);
+
+/// What values are computed with.
+pub const REALS: Reals = Reals(448);
+
+impl Reals {
+    fn wide(self, x: &Float) -> Float {
+        Float::with_val(self.0, x)
+    }
+
+    /// With room for a result.
+    fn room(self, x: &Enclosure) -> Enclosure {
+        Enclosure { lo: self.wide(&x.lo), hi: self.wide(&x.hi) }
+    }
+
+    /// From each end of one operand and one of another, the least and the greatest result.
+    fn of_ends(self, x: &Enclosure, y: &Enclosure, f: impl Fn(&mut Float, &Float, Round) -> Ordering) -> Enclosure {
+        let results = |round| {
+            [(&x.lo, &y.lo), (&x.lo, &y.hi), (&x.hi, &y.lo), (&x.hi, &y.hi)].map(|(x, y)| {
+                let mut z = self.wide(x);
+                f(&mut z, y, round);
+                z
+            })
+        };
+        let lo = results(Round::Down).into_iter().reduce(|x, y| x.min(&y)).expect("four");
+        let hi = results(Round::Up).into_iter().reduce(|x, y| x.max(&y)).expect("four");
+        Enclosure { lo, hi }
+    }
+}
 
 impl Reading for Reals {
     type Value = Enclosure;
@@ -92,26 +113,26 @@ impl Reading for Reals {
     }
 
     fn constant(&self, number: &Rational) -> Enclosure {
-        let end = |round| Float::with_val_round(PRECISION, number, round).0;
+        let end = |round| Float::with_val_round(self.0, number, round).0;
         Enclosure { lo: end(Round::Down), hi: end(Round::Up) }
     }
 
     fn add(&self, x: &Enclosure, y: &Enclosure) -> Result<Enclosure, Trouble> {
-        let mut z = x.wide();
+        let mut z = self.room(x);
         z.lo.add_assign_round(&y.lo, Round::Down);
         z.hi.add_assign_round(&y.hi, Round::Up);
         z.checked()
     }
 
     fn sub(&self, x: &Enclosure, y: &Enclosure) -> Result<Enclosure, Trouble> {
-        let mut z = x.wide();
+        let mut z = self.room(x);
         z.lo.sub_assign_round(&y.hi, Round::Down);
         z.hi.sub_assign_round(&y.lo, Round::Up);
         z.checked()
     }
 
     fn mul(&self, x: &Enclosure, y: &Enclosure) -> Result<Enclosure, Trouble> {
-        Enclosure::of_ends(x, y, |z, y, round| z.mul_assign_round(y, round)).checked()
+        self.of_ends(x, y, |z, y, round| z.mul_assign_round(y, round)).checked()
     }
 
     fn div(&self, x: &Enclosure, y: &Enclosure) -> Result<Enclosure, Trouble> {
@@ -119,23 +140,23 @@ impl Reading for Reals {
             let only = y.point();
             return Err(if only { Trouble::False("0 divides".into()) } else { Trouble::Undecided("a divisor".into()) });
         }
-        Enclosure::of_ends(x, y, |z, y, round| z.div_assign_round(y, round)).checked()
+        self.of_ends(x, y, |z, y, round| z.div_assign_round(y, round)).checked()
     }
 
     fn pow(&self, x: &Enclosure, y: &Enclosure) -> Result<Enclosure, Trouble> {
         if x.lo <= 0 {
             return Err(Trouble::Unsupported("a power of what may not be positive".into()));
         }
-        Enclosure::of_ends(x, y, |z, y, round| z.pow_assign_round(y, round)).checked()
+        self.of_ends(x, y, |z, y, round| z.pow_assign_round(y, round)).checked()
     }
 
     fn neg(&self, x: &Enclosure) -> Enclosure {
-        Enclosure { lo: Float::with_val(PRECISION, -&x.hi), hi: Float::with_val(PRECISION, -&x.lo) }
+        Enclosure { lo: Float::with_val(self.0, -&x.hi), hi: Float::with_val(self.0, -&x.lo) }
     }
 
     fn abs(&self, x: &Enclosure) -> Enclosure {
-        let zero = Float::with_val(PRECISION, 0);
-        let low = x.lo.clone().max(&Float::with_val(PRECISION, -&x.hi)).max(&zero);
+        let zero = Float::with_val(self.0, 0);
+        let low = x.lo.clone().max(&Float::with_val(self.0, -&x.hi)).max(&zero);
         Enclosure { lo: low, hi: x.lo.clone().abs().max(&x.hi.clone().abs()) }
     }
 
@@ -163,7 +184,7 @@ impl Reading for Reals {
             }
         }
         let at = |end: &Float, round| {
-            let mut y = wide(end);
+            let mut y = self.wide(end);
             match f {
                 Function::Exp => y.exp_round(round),
                 Function::Expm1 => y.exp_m1_round(round),
@@ -180,7 +201,7 @@ impl Reading for Reals {
         match f {
             // |f(x) − f(lo)| ≤ hi − lo
             Function::Sin | Function::Cos => {
-                let mut width = wide(&x.hi);
+                let mut width = self.wide(&x.hi);
                 width.sub_assign_round(&x.lo, Round::Up);
                 let (mut lo, mut hi) = (at(&x.lo, Round::Down), at(&x.lo, Round::Up));
                 lo.sub_assign_round(&width, Round::Down);
@@ -203,7 +224,7 @@ impl Reading for Reals {
         pairs: &[(&Enclosure, &Enclosure)],
         bias: Option<&Enclosure>,
     ) -> Result<Enclosure, Trouble> {
-        let mut z = bias.map_or_else(|| self.constant(&Rational::new()), Enclosure::wide);
+        let mut z = bias.map_or_else(|| self.constant(&Rational::new()), |bias| self.room(bias));
         for &(x, y) in pairs {
             let (x, y) = if x.point() { (y, x) } else { (x, y) };
             if y.point() {

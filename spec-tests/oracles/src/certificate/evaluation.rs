@@ -57,6 +57,10 @@ pub trait Reading {
     type Value: Clone;
     /// The number of a word.
     fn word(&self, word: u32) -> Result<Self::Value>;
+    /// The numbers of an input or parameter (`input` or `const`, and its name).
+    fn source(&self, _op: &str, _name: &str, words: &[u32]) -> Result<Vec<Self::Value>> {
+        words.iter().map(|&word| self.word(word)).collect()
+    }
     /// An exact constant.
     fn constant(&self, number: &Rational) -> Self::Value;
     /// x + y.
@@ -71,12 +75,28 @@ pub trait Reading {
     fn pow(&self, x: &Self::Value, y: &Self::Value) -> Result<Self::Value>;
     /// −x.
     fn neg(&self, x: &Self::Value) -> Self::Value;
-    /// |x|.
+    /// |x|; a slope is 0 at zero.
     fn abs(&self, x: &Self::Value) -> Self::Value;
-    /// The greater.
+    /// The greater; a slope is that of the first where they tie.
     fn max(&self, x: &Self::Value, y: &Self::Value) -> Self::Value;
-    /// The smaller.
+    /// The smaller, likewise.
     fn min(&self, x: &Self::Value, y: &Self::Value) -> Self::Value;
+    /// The greater, where a slope is that of the second if they tie.
+    fn max_last(&self, x: &Self::Value, y: &Self::Value) -> Self::Value {
+        self.max(x, y)
+    }
+    /// The greater, where the operation has one slope whichever is taken at a tie.
+    fn smooth_max(&self, x: &Self::Value, y: &Self::Value) -> Self::Value {
+        self.max(x, y)
+    }
+    /// The smaller, likewise.
+    fn smooth_min(&self, x: &Self::Value, y: &Self::Value) -> Self::Value {
+        self.min(x, y)
+    }
+    /// |x|, likewise: x where `smooth_max(x, 0)` is.
+    fn smooth_abs(&self, x: &Self::Value) -> Self::Value {
+        self.abs(x)
+    }
     /// f(x).
     fn function(&self, f: Function, x: &Self::Value) -> Result<Self::Value>;
     /// Σ tᵢ at a node.
@@ -117,9 +137,8 @@ pub fn evaluate_with<R: Reading>(
     inputs: &Tensors,
     settle: Settle<'_, R::Value>,
 ) -> Result<Outputs<R::Value>> {
-    let read = |tensor: &Tensor| -> Result<Array<R::Value>> {
-        let data = tensor.words.iter().map(|&word| reading.word(word)).collect::<Result<_>>()?;
-        Ok(Array { shape: tensor.shape.clone(), data })
+    let read = |op: &str, name: &str, tensor: &Tensor| -> Result<Array<R::Value>> {
+        Ok(Array { shape: tensor.shape.clone(), data: reading.source(op, name, &tensor.words)? })
     };
     let mut last: Vec<usize> = (0..document.nodes.len()).collect();
     for (id, node) in document.nodes.iter().enumerate() {
@@ -129,8 +148,8 @@ pub fn evaluate_with<R: Reading>(
     let mut values: BTreeMap<usize, Array<R::Value>> = BTreeMap::new();
     for (id, node) in document.nodes.iter().enumerate() {
         let mut value = match (node.op.as_str(), node.attributes.get("name")) {
-            ("input", Some(Attribute::Plain(Json::String(name)))) => read(&inputs[name])?,
-            ("const", Some(Attribute::Plain(Json::String(name)))) => read(&document.parameters[name])?,
+            ("input", Some(Attribute::Plain(Json::String(name)))) => read("input", name, &inputs[name])?,
+            ("const", Some(Attribute::Plain(Json::String(name)))) => read("const", name, &document.parameters[name])?,
             _ => {
                 let parents: Vec<_> = node.parents.iter().map(|parent| &values[parent]).collect();
                 apply(reading, id, node, &parents).map_err(|trouble| trouble.at(&format!("node {id} ({})", node.op)))?
@@ -186,8 +205,8 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
     let sigmoid = |x: &R::Value| r.div(&one, &r.add(&one, &r.function(Function::Exp, &r.neg(x))?)?);
     let softplus = |x: &R::Value, beta: &R::Value| -> Result<R::Value> {
         let z = r.mul(beta, x)?;
-        let below = r.function(Function::Exp, &r.neg(&r.abs(&z)))?;
-        r.div(&r.add(&r.max(&z, &integral(0)), &r.function(Function::Log1p, &below)?)?, beta)
+        let below = r.function(Function::Exp, &r.neg(&r.smooth_abs(&z)))?;
+        r.div(&r.add(&r.smooth_max(&z, &integral(0)), &r.function(Function::Log1p, &below)?)?, beta)
     };
     let reduce = |f: Reduction<'_, R::Value>| -> Result<Array<R::Value>> {
         let attributes = Attributes::exactly(node, &["axes", "keepdims"])?;
@@ -199,7 +218,7 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
     };
     let fold = |terms: &[&R::Value], f: Choice<'_, R::Value>| terms[1..].iter().fold(terms[0].clone(), |m, x| f(&m, x));
     match node.op.as_str() {
-        "relu" => plain(&|x| Ok(r.max(x, &integral(0)))),
+        "relu" => plain(&|x| Ok(r.max_last(x, &integral(0)))),
         "neg" => plain(&|x| Ok(r.neg(x))),
         "abs" => plain(&|x| Ok(r.abs(x))),
         "exp" => plain(&|x| r.function(Function::Exp, x)),
@@ -229,7 +248,18 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
         "leaky_relu" => {
             let slope = r.constant(Attributes::exactly(node, &["slope"])?.number("slope")?);
             let zero = integral(0);
-            map(&|x| r.add(&r.max(x, &zero), &r.mul(&slope, &r.min(x, &zero))?))
+            map(&|x| r.add(&r.max_last(x, &zero), &r.mul(&slope, &r.min(x, &zero))?))
+        }
+        "elu" => {
+            let alpha = r.constant(Attributes::exactly(node, &["alpha"])?.number("alpha")?);
+            let zero = integral(0);
+            map(&|x| r.add(&r.max_last(x, &zero), &r.mul(&alpha, &r.function(Function::Expm1, &r.min(x, &zero))?)?))
+        }
+        "hard_sigmoid" => {
+            let attributes = Attributes::exactly(node, &["alpha", "beta"])?;
+            let (alpha, beta) = (r.constant(attributes.number("alpha")?), r.constant(attributes.number("beta")?));
+            let zero = integral(0);
+            map(&|x| Ok(r.max(&r.min(&r.add(&r.mul(&alpha, x)?, &beta)?, &one), &zero)))
         }
         "clamp" => {
             let attributes = Attributes::exactly(node, &["lo", "hi"])?;
@@ -324,12 +354,62 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
         "reduce_max" => reduce(&|terms| Ok(fold(terms, &|x, y| r.max(x, y)))),
         "reduce_min" => reduce(&|terms| Ok(fold(terms, &|x, y| r.min(x, y)))),
         "logsumexp" => reduce(&|terms| {
-            let greatest = fold(terms, &|x, y| r.max(x, y));
+            let greatest = fold(terms, &|x, y| r.smooth_max(x, y));
             let exponentials = terms.iter().map(|x| r.function(Function::Exp, &r.sub(x, &greatest)?));
             let exponentials: Vec<R::Value> = exponentials.collect::<Result<_>>()?;
             let total = r.sum(id, &exponentials.iter().collect::<Vec<_>>())?;
             r.add(&greatest, &r.function(Function::Log, &total)?)
         }),
+        "mse" | "mae" | "huber" | "hinge" | "bce" | "bce_with_logits" | "poisson" => {
+            let own: &[&str] = match node.op.as_str() {
+                "huber" => &["delta"],
+                "hinge" => &["margin"],
+                "bce_with_logits" => &["positive_weight"],
+                "poisson" => &["log_input", "epsilon"],
+                _ => &[],
+            };
+            let attributes = Attributes::exactly(node, &[own, &["reduction"]].concat())?;
+            let number = |name: &str| attributes.number(name).map(|number| r.constant(number));
+            let [x, t] = xs else { return malformed("not two parents") };
+            require(x.shape == t.shape, "operands of different shapes")?;
+            let loss = |x: &R::Value, t: &R::Value| -> Result<R::Value> {
+                let rest = r.sub(&one, t)?;
+                match node.op.as_str() {
+                    "mse" => {
+                        let error = r.smooth_abs(&r.sub(x, t)?);
+                        r.mul(&error, &error)
+                    }
+                    "mae" => Ok(r.abs(&r.sub(x, t)?)),
+                    "huber" => {
+                        let error = r.smooth_abs(&r.sub(x, t)?);
+                        let below = r.smooth_min(&error, &number("delta")?);
+                        r.mul(&below, &r.sub(&error, &r.mul(&below, &r.constant(&Rational::from((1, 2))))?)?)
+                    }
+                    "hinge" => Ok(r.max_last(&r.sub(&number("margin")?, &r.mul(t, x)?)?, &integral(0))),
+                    "bce" => {
+                        let (yes, no) = (r.function(Function::Log, x)?, r.function(Function::Log1p, &r.neg(x))?);
+                        Ok(r.neg(&r.add(&r.mul(t, &yes)?, &r.mul(&rest, &no)?)?))
+                    }
+                    "bce_with_logits" => {
+                        let weight = r.add(&one, &r.mul(&r.sub(&number("positive_weight")?, &one)?, t)?)?;
+                        r.add(&r.mul(&rest, x)?, &r.mul(&weight, &softplus(&r.neg(x), &one)?)?)
+                    }
+                    _ if attributes.flag("log_input")? => r.sub(&r.function(Function::Exp, x)?, &r.mul(t, x)?),
+                    _ => r.sub(x, &r.mul(t, &r.function(Function::Log, &r.add(x, &number("epsilon")?)?)?)?),
+                }
+            };
+            let data: Vec<R::Value> = x.data.iter().zip(&t.data).map(|(x, t)| loss(x, t)).collect::<Result<_>>()?;
+            let count = match attributes.text("reduction")? {
+                "none" => return Ok(Array { shape: x.shape.clone(), data }),
+                "sum" => None,
+                "mean" => Some(data.len()),
+                "batch_mean" => Some(x.shape.first().copied().unwrap_or(1)),
+                other => return malformed(other),
+            };
+            let total = r.sum(id, &data.iter().collect::<Vec<_>>())?;
+            let value = count.map_or(Ok(total.clone()), |count| r.div(&total, &integral(count)))?;
+            Ok(Array { shape: Vec::new(), data: vec![value] })
+        }
         "softmax" | "log_softmax" | "masked_softmax" => {
             let masked = node.op == "masked_softmax";
             let attributes = Attributes::exactly(node, if masked { &["axis", "fully_blocked"] } else { &["axis"] })?;
@@ -346,13 +426,13 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
             for line in lines(&x.shape, &[axis], false).0 {
                 let mut z: Vec<R::Value> = line.iter().map(|&i| x.data[i].clone()).collect();
                 if let Some(mask) = mask {
-                    let least = fold(&z.iter().collect::<Vec<_>>(), &|x, y| r.min(x, y));
+                    let least = fold(&z.iter().collect::<Vec<_>>(), &|x, y| r.smooth_min(x, y));
                     for (z, &i) in z.iter_mut().zip(&line) {
                         let k = &mask.data[i];
                         *z = r.add(&r.mul(k, z)?, &r.mul(&r.sub(&one, k)?, &least)?)?;
                     }
                 }
-                let greatest = fold(&z.iter().collect::<Vec<_>>(), &|x, y| r.max(x, y));
+                let greatest = fold(&z.iter().collect::<Vec<_>>(), &|x, y| r.smooth_max(x, y));
                 let shifted: Vec<R::Value> = z.iter().map(|z| r.sub(z, &greatest)).collect::<Result<_>>()?;
                 let exponentials = shifted.iter().map(|z| r.function(Function::Exp, z));
                 let mut exponentials: Vec<R::Value> = exponentials.collect::<Result<_>>()?;
@@ -363,7 +443,7 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
                 }
                 let mut total = r.sum(id, &exponentials.iter().collect::<Vec<_>>())?;
                 if zeros {
-                    total = r.max(&total, &one);
+                    total = r.smooth_max(&total, &one);
                 }
                 for ((&i, e), z) in line.iter().zip(&exponentials).zip(&shifted) {
                     data[i] = match node.op.as_str() {
@@ -385,7 +465,7 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
                 let n = integral(line.len());
                 let mean = r.div(&r.sum(id, &line.iter().map(|&i| &x.data[i]).collect::<Vec<_>>())?, &n)?;
                 let d: Vec<R::Value> = line.iter().map(|&i| r.sub(&x.data[i], &mean)).collect::<Result<_>>()?;
-                let magnitudes: Vec<R::Value> = d.iter().map(|d| r.abs(d)).collect();
+                let magnitudes: Vec<R::Value> = d.iter().map(|d| r.smooth_abs(d)).collect();
                 let squares: Vec<_> = magnitudes.iter().map(|m| (m, m)).collect();
                 let variance = r.div(&r.dot(id, &squares, None)?, &n)?;
                 let scale = r.function(Function::Rsqrt, &r.add(&variance, &r.constant(epsilon))?)?;

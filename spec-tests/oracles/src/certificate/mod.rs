@@ -2,11 +2,13 @@
 //! and whether that is true.
 //!
 //! `evaluation` is the meaning of the operations, written from the pages of `spec-tests/ops` in straightforward loops; it is read over `enclosure`
-//! (pairs of MPFR numbers rounded outward) for the reals, and over `execution` (Berkeley SoftFloat, and MPFR for functions) for binary32. Nothing
-//! of the kernel is used but the names of its rounding modes.
+//! (pairs of MPFR numbers rounded outward) for the reals, over `execution` (Berkeley SoftFloat, and MPFR for functions) for binary32, and over `differences` (values along a line)
+//! for derivatives, about which `derivatives` decides. Nothing of the kernel is used but the names of its rounding modes.
 
 mod attributes;
 pub mod claims;
+pub mod derivatives;
+pub mod differences;
 pub mod document;
 pub mod enclosure;
 pub mod evaluation;
@@ -49,6 +51,8 @@ impl Judge {
             Claim::Exec(settings) => exec(document, settings),
             Claim::Trace(claim) => trace(document, claim),
             Claim::Divergence(settings, gap) => exec(document, settings).and_then(|()| self.apart(document, gap)),
+            Claim::Gradient(tolerance, vectors) => derivatives::gradient(document, tolerance, vectors),
+            Claim::Adjoint(method, vectors) => derivatives::adjoint(document, method, vectors),
             Claim::Other(..) => return None,
         })
     }
@@ -56,7 +60,7 @@ impl Judge {
     /// The exact outputs of a document, kept where they are those of the original.
     fn exact(&self, document: &Document) -> Result<Exact, Trouble> {
         let evaluated = |document: &Document| {
-            document.inputs.iter().map(|inputs| evaluate(&enclosure::Reals, document, inputs)).collect()
+            document.inputs.iter().map(|inputs| evaluate(&enclosure::REALS, document, inputs)).collect()
         };
         let same = document.nodes == self.original.nodes
             && document.outputs_of_graph == self.original.outputs_of_graph
@@ -167,7 +171,7 @@ impl Constraint {
 
 /// Every recorded node against its operation at the recorded values that it depends on.
 fn trace(document: &Document, claim: &Trace) -> Result<(), Trouble> {
-    let reading = enclosure::Reals;
+    let reading = enclosure::REALS;
     for ((inputs, records), traced) in document.inputs.iter().zip(&document.outputs).zip(&claim.nodes) {
         let mut settle = |id: usize, value: Array<enclosure::Enclosure>| {
             let named =
@@ -210,7 +214,11 @@ impl Tolerance {
 
     /// `|y − s| ≤ slack·(abs + rel·max(|y|, |s|) + ulps·ulp(y))` for every `s` of an enclosure, or for none.
     fn admits(&self, y: &Rational, s: &enclosure::Enclosure) -> Result<(), Trouble> {
-        let (lo, hi) = s.ends().ok_or_else(|| Trouble::Undecided("an unbounded enclosure".into()))?;
+        self.admits_within(y, s.ends().ok_or_else(|| Trouble::Undecided("an unbounded enclosure".into()))?)
+    }
+
+    /// The same for every `s` between two ends, or for none.
+    fn admits_within(&self, y: &Rational, (lo, hi): (Rational, Rational)) -> Result<(), Trouble> {
         let units = enclosure::ulp(y) * &self.ulps;
         let allowed = |largest: Rational| self.slack.clone() * (self.abs.clone() + largest * &self.rel + &units);
         let far = Rational::from(y - &lo).abs().max(Rational::from(y - &hi).abs());

@@ -29,7 +29,7 @@ pub struct Effort {
 }
 
 /// Every keyword that has a meaning somewhere in a document; a keyword is replaced by each.
-const KEYWORDS: [&str; 38] = [
+const KEYWORDS: [&str; 42] = [
     "element",
     "argmax",
     "decision",
@@ -67,6 +67,10 @@ const KEYWORDS: [&str; 38] = [
     "erf",
     "tanh",
     "given",
+    "identity",
+    "exact",
+    "enclosure",
+    "mean",
     "tl-cert/2",
 ];
 
@@ -312,6 +316,7 @@ impl Walk<'_> {
             ("attributes", Json::Object(vec![])),
             ("nodes", Json::Array(vec![])),
             ("files", Json::Object(vec![])),
+            ("cotangents", Json::Array(vec![Json::Object(vec![])])),
         ] {
             push(format!("and {key:?}"), [pairs, &[(key.into(), value)]].concat());
         }

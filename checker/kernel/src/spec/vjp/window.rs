@@ -3,7 +3,64 @@
 #![expect(clippy::indexing_slicing, reason = "lists have one entry an axis (conv_c4)")]
 
 use crate::context::PADDING;
+use crate::spec::conv::spread;
 use crate::spec::prelude::*;
+use std::collections::BTreeMap;
+
+/// The cotangent of x, of `shape` [N, C, cells..], under a convolution: the transposed convolution of dy by its weight. Along an axis a cell meets only every
+/// `stride`-th cell of the kernel, so that x is taken phase by phase: the cells that meet the same ones.
+pub(crate) fn unslide<C: Context>(
+    context: &C,
+    dy: &Tensor<C::Value>,
+    weight: &Tensor<C::Value>,
+    sliding: &Sliding<'_>,
+    groups: usize,
+    shape: &Shape,
+) -> Values<C> {
+    let (input, positions, kernel) = (spatial(shape), spatial(dy.shape()), spatial(weight.shape()));
+    // The cells of x and those of the kernel that meet in each phase, along an axis.
+    let along = |axis: usize| {
+        let [_, stride, dilation, before, _] = sliding.along(axis);
+        let mut phases: BTreeMap<usize, [Vec<usize>; 2]> = BTreeMap::new();
+        for cell in 0..input[axis] {
+            phases.entry((cell + before) % stride).or_default()[0].push(cell);
+        }
+        for k in 0..kernel[axis] {
+            phases.get_mut(&(k * dilation % stride)).into_iter().for_each(|phase| phase[1].push(k));
+        }
+        phases.into_values().filter(|[_, taps]| !taps.is_empty()).collect()
+    };
+    let phases: Vec<Vec<[Vec<usize>; 2]>> = (0..input.len()).map(along).collect();
+    let mut dx = vec![context.integer(0)?; shape.elements()];
+    // An axis without a phase: no cell meets the kernel.
+    let Ok(all) = Shape::new(phases.iter().map(Vec::len).collect()) else { return Ok(dx) };
+    let (area, strides) = (input.iter().product::<usize>(), weight.shape().strides());
+    for number in 0..all.elements() {
+        let phase: Vec<_> = all.index_of(number).into_iter().zip(&phases).map(|(i, phases)| &phases[i]).collect();
+        let sized = |of: &Shape, which: usize| {
+            let extents = phase.iter().map(|lists| lists[which].len());
+            shape_of(of.dimensions().iter().copied().take(2).chain(extents).collect(), "").map_err(|_| WRONG_PARENTS)
+        };
+        let (part, kernel) = (sized(shape, 0)?, sized(weight.shape(), 1)?);
+        let place = |axis: usize, i: usize| {
+            let tap = if axis < 2 { i } else { phase[axis - 2][1][i] };
+            Some(tap * strides[axis])
+        };
+        let weight = rearrange(weight, kernel.dimensions(), None, place)?;
+        let weight = Tensor::new(kernel, weight).ok_or(WRONG_PARENTS)?;
+        let source = |axis: usize, p: usize, k: usize| {
+            sliding.source(axis, phase[axis][0][p], phase[axis][1][k], positions[axis])
+        };
+        let values = spread(context, dy, &weight, groups, &part, &[], source)?;
+        let seen = product(input, |axis| phase[axis][0].iter().map(|&cell| Some(cell)).collect());
+        for (values, plane) in values.chunks_exact(seen.len()).zip(dx.chunks_exact_mut(area)) {
+            for (value, cell) in values.iter().zip(&seen) {
+                *cell.and_then(|cell| plane.get_mut(cell)).ok_or(WRONG_PARENTS)? = value.clone();
+            }
+        }
+    }
+    Ok(dx)
+}
 
 /// `[S, L/groups, kernel..]`: for every channel s of `small` [N, S, positions..] and c of `large` [N, L, cells..] in its group the sum over batch and positions p of
 /// `small[n, s, p] · large[n, c, tap(p, k)]`: the cotangent of the weight that ties them.
