@@ -95,7 +95,7 @@ fn main() {
     let start = Instant::now();
     let graph = if step { in_training(&model.graph) } else { model.graph.clone() };
     let mut compiled =
-        Compiled::new(&graph, &model.parameters, Options { threads, gradients: step, deterministic: false }).unwrap();
+        Compiled::new(&graph, &model.parameters, Options { threads, gradients: step, ..Options::default() }).unwrap();
     let (planning, (steps, stages)) = (start.elapsed().as_secs_f64() * 1e3, compiled.counts());
     println!("plan {planning:.3} ms, {} bytes, {steps} steps, {stages} stages", compiled.bytes());
     let mut first = true;

@@ -42,9 +42,9 @@ codes! {
         "Options have the form that `tl COMMAND --help` shows. Tolerances are exact numbers: `1e-5`, `1/3`, `0x1p-20`.";
     ModelFile = "TL0502", "a file is not a model that the engine reads",
         "A model is ONNX (`.onnx`, `.onnx.gz`) or a graph file as `tl import` writes it, with exactly the parameters that its graph asks for.";
-    InputMissing = "TL0503", "an input or output has no file",
+    InputMissing = "TL0503", "an input, output or parameter has no tensor",
         "Every input of the graph needs a tensor in every case: `--input NAME=FILE`. `tl import MODEL` lists inputs and outputs.";
-    InputName = "TL0504", "a file is given for a name that the graph does not have",
+    InputName = "TL0504", "a tensor is given for a name that the graph does not have",
         "Names are those of the graph; `tl import MODEL` lists them. A file with several tensors needs names that match.";
     InputShape = "TL0505", "a tensor does not have the shape that the graph asks for",
         "Shapes are exact: `[10]` is not `[1, 10]`. `--reshape` takes as many elements in another shape, row-major; `--batch` sizes an open dimension.";

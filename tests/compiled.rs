@@ -6,7 +6,7 @@ mod networks;
 use networks::Random;
 use std::collections::BTreeSet;
 use tl::compiled::{Compiled, Options};
-use tl::{Hardware32, default_schedule};
+use tl::{Code, Hardware32, default_schedule};
 use tl_kernel::ir::evaluate::Named;
 use tl_kernel::ir::reverse::{all_values, pullback};
 use tl_kernel::ir::{CheckedGraph, Tensor, evaluate};
@@ -112,5 +112,79 @@ fn a_deterministic_plan_has_the_bits_of_the_specification() {
         let mut compiled = Compiled::new(&graph, &parameters, options).unwrap();
         assert!(compiled.schedule().is_some());
         assert!(compiled.forward(&inputs).unwrap() == specified(&graph, &parameters, &inputs), "{name}");
+    }
+}
+
+/// Whether the error has this code, and says all of these.
+fn refused<T: std::fmt::Debug>(found: Result<T, tl::Error>, code: Code, parts: &[&str]) {
+    let error = found.unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.code, code.id(), "{text}");
+    parts.iter().for_each(|part| assert!(text.contains(part), "{part:?} is not in {text:?}"));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_name_and_with_both_shapes() {
+    let mut d = networks::Draft::new(1);
+    let x = d.input(&[2, 3]);
+    d.linear(x, 4);
+    let (graph, parameters, inputs) = d.finish();
+    let output = graph.outputs().keys().next().unwrap().clone();
+    let mut random = Random(3);
+    let (wrong, right) = (random.tensor(&[3, 2], 1.0), random.tensor(&[2, 4], 1.0));
+    let with = |name: &str, tensor: &Tensor<f32>| -> Named<f32> {
+        inputs.clone().into_iter().chain([(name.to_string(), tensor.clone())]).collect()
+    };
+    for deterministic in [false, true] {
+        let plain = Options { deterministic, ..Options::default() };
+        let mut compiled = Compiled::new(&graph, &parameters, Options { gradients: true, ..plain }).unwrap();
+        refused(compiled.forward(&Named::new()), Code::InputMissing, &["input \"x0\"", "[2, 3]"]);
+        refused(compiled.forward(&with("x0", &wrong)), Code::InputShape, &["input \"x0\"", "[2, 3]", "[3, 2]"]);
+        refused(compiled.forward(&with("z", &wrong)), Code::InputName, &["input \"z\"", "x0"]);
+        let cotangent = |name: &str, tensor: &Tensor<f32>| Named::from([(name.to_string(), tensor.clone())]);
+        let shapes = [&*format!("output {output:?}"), "[2, 4]", "[3, 2]"];
+        refused(compiled.vjp(&inputs, |_| cotangent(&output, &wrong)), Code::Gradient, &shapes);
+        refused(compiled.step(&inputs, |_| cotangent(&output, &wrong), 0.1), Code::Gradient, &shapes);
+        let unknown = ["output \"z\"", &output];
+        refused(compiled.vjp(&inputs, |_| cotangent("z", &right)), Code::Gradient, &unknown);
+        refused(compiled.vjp(&with("x0", &wrong), |_| Named::new()), Code::InputShape, &["input \"x0\""]);
+        refused(compiled.jvp(&inputs, &cotangent("x0", &right)), Code::Gradient, &["\"x0\"", "[2, 3]", "[2, 4]"]);
+        refused(compiled.jvp(&inputs, &cotangent("z", &right)), Code::Gradient, &["\"z\"", "x0"]);
+        // After what was refused, it runs.
+        assert!(compiled.vjp(&inputs, |_| cotangent(&output, &right)).is_ok());
+        let mut compiled = Compiled::new(&graph, &parameters, plain).unwrap();
+        let gradients = ["Options::gradients"];
+        refused(compiled.vjp(&inputs, |_| cotangent(&output, &right)), Code::Gradient, &gradients);
+        refused(compiled.step(&inputs, |_| cotangent(&output, &right), 0.1), Code::Gradient, &gradients);
+        refused(Compiled::new(&graph, &Named::new(), plain), Code::InputMissing, &["parameter \"p1\"", "[4, 3]"]);
+        let turned = parameters.keys().map(|name| (name.clone(), wrong.map(|x| x.to_bits()))).collect();
+        let shapes = ["parameter \"p1\"", "[4, 3]", "[3, 2]"];
+        refused(Compiled::new(&graph, &turned, plain), Code::InputShape, &shapes);
+    }
+}
+
+/// A node that is two outputs, an output that is an input, and one that is a parameter.
+#[test]
+fn cotangents_of_one_value_under_several_names_add_up() {
+    let mut d = networks::Draft::new(9);
+    let x = d.input(&[2, 3]);
+    let p = d.parameter(&[2, 3], 1.0, 0.0);
+    let sum = d.op(Op::Add(tl_kernel::spec::add::Add {}), &[x, p]);
+    let (graph, parameters, inputs) = d.finish();
+    let outputs = [("a", sum), ("b", sum), ("x", x), ("p", p)];
+    let outputs = outputs.into_iter().map(|(name, id)| (name.to_string(), id)).collect();
+    let graph = tl_kernel::ir::Graph { nodes: graph.nodes().to_vec(), outputs };
+    let graph = graph.check("", &tl_kernel::Limits::default()).unwrap();
+    let cotangent = |value: f32| inputs["x0"].map(|_| value);
+    let cotangents: Named<f32> = [("a", 1.0), ("b", 2.0), ("x", 4.0), ("p", 8.0)]
+        .into_iter()
+        .map(|(name, value)| (name.to_string(), cotangent(value)))
+        .collect();
+    for deterministic in [false, true] {
+        let options = Options { deterministic, inputs: true, ..Options::default() };
+        let mut compiled = Compiled::new(&graph, &parameters, options).unwrap();
+        let (_, gradients) = compiled.vjp(&inputs, |_| cotangents.clone()).unwrap();
+        assert_eq!(gradients["x0"], cotangent(7.0), "deterministic {deterministic}");
+        assert_eq!(gradients["p1"], cotangent(11.0), "deterministic {deterministic}");
     }
 }

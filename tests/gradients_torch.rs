@@ -8,6 +8,7 @@
 
 mod folder;
 mod graphs;
+mod rounded;
 
 use folder::Folder;
 use graphs::{Case, case, cotangents, numbers};
@@ -23,12 +24,9 @@ use tl::tape::{Id, Run, Tape};
 use tl::transform::Function;
 use tl::{Hardware32, Model};
 use tl_check::{Judged, Settings, judge};
-use tl_kernel::context::real::Ball;
-use tl_kernel::context::rounded::Rounded;
 use tl_kernel::context::{Context, EvalError, Rows};
 use tl_kernel::ir::Tensor;
-use tl_kernel::ir::evaluate::{Named, read};
-use tl_kernel::ir::reverse::{all_values, pullback};
+use tl_kernel::ir::evaluate::Named;
 use tl_kernel::number::decimal::decimal;
 use tl_kernel::number::{Dyadic, Exact};
 use tl_kernel::spec::Op;
@@ -36,8 +34,6 @@ use tl_kernel::{Limits, Verdict};
 
 /// Graphs that are compared; `TL_GRAPHS` asks for another number.
 const GRAPHS: usize = 100;
-/// Units in the last place that an elementary function may be wrong by.
-const LIBRARY: u64 = 4;
 
 /// A graph, what is differentiated by, and for every element an enclosure of the exact gradient with what rounding may add.
 struct Prepared {
@@ -45,7 +41,7 @@ struct Prepared {
     case: Case,
     cotangents: Named<f32>,
     wanted: BTreeMap<String, usize>,
-    bounds: BTreeMap<usize, Vec<(Ball, Dyadic)>>,
+    bounds: rounded::Bounds,
 }
 
 /// The hardware reading, which notices when two operands of a comparison are equal.
@@ -92,26 +88,6 @@ fn has_tie(run: &Run, case: &Case) -> bool {
     ties.1.get()
 }
 
-/// Bounds on what rounding does to the gradients; none where it could choose another branch.
-fn bounds(
-    case: &Case,
-    cotangents: &Named<f32>,
-    wanted: &BTreeSet<usize>,
-) -> Option<BTreeMap<usize, Vec<(Ball, Dyadic)>>> {
-    let rounded = Rounded::new(256, LIBRARY);
-    let words = |tensor: &Tensor<u32>| read(&rounded, tensor).unwrap();
-    let inputs = case.inputs.iter().map(|(name, tensor)| (name.clone(), words(tensor))).collect();
-    let values = all_values(&case.graph, &rounded, &case.parameters, &inputs).ok()?;
-    let outputs = case.graph.outputs();
-    let seeds = cotangents.iter().map(|(name, u)| (outputs[name], words(&u.map(|x| x.to_bits())))).collect();
-    let gradients = pullback(&case.graph, &rounded, &values, seeds, wanted).ok()?;
-    let bound = |(id, gradient): (usize, Tensor<_>)| {
-        let of = |g: &tl_kernel::context::rounded::Approximate| (g.exact().clone(), g.error().to_dyadic());
-        (id, gradient.data().iter().map(of).collect())
-    };
-    Some(gradients.into_iter().map(bound).collect())
-}
-
 /// The first graphs that can be compared, and how many were left out for a tie, and for a branch that rounding may change.
 fn prepared(run: &Run) -> (Vec<Prepared>, usize, usize) {
     let graphs = std::env::var("TL_GRAPHS").ok().and_then(|n| n.parse().ok()).unwrap_or(GRAPHS);
@@ -130,7 +106,8 @@ fn prepared(run: &Run) -> (Vec<Prepared>, usize, usize) {
             continue;
         }
         let cotangents = cotangents(&case, !seed);
-        match bounds(&case, &cotangents, &wanted.values().copied().collect()) {
+        let [_, bounds] = rounded::both(&case, &cotangents, &wanted.values().copied().collect());
+        match bounds {
             Some(bounds) => chosen.push(Prepared { seed, case, cotangents, wanted, bounds }),
             None => undecided += 1,
         }

@@ -1,9 +1,11 @@
 //! `tl grad`: gradients of a model's output, as tensors in a file; and what `tl certify --claim gradient` needs of them.
 
+use super::plan::{self, Plan};
 use super::run::print;
 use super::{DONE, ModelArguments, parse_schedule};
 use crate::cases::{self, Role};
 use crate::certificate::Statement;
+use crate::compiled::Compiled;
 use crate::error::{Code, Error};
 use crate::files::{tensors, write};
 use crate::hardware::default_schedule;
@@ -45,6 +47,9 @@ pub(super) struct Grad {
     #[arg(long, value_name = "JSON")]
     schedule: Option<String>,
 
+    #[command(flatten)]
+    plan: Plan,
+
     /// Where the gradients are written, by the names of inputs and parameters: .npz, .safetensors, .npy (one) or .json
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -82,8 +87,14 @@ impl Grad {
         run.detect_anomaly = self.detect_anomaly;
         let cotangents = self.what.seeds(&model, 1, self.reshape)?;
         let names = self.what.names(&Function::of(&run, &model), notes)?;
-        let gradients = computed(&run, &model, case, &cotangents[0], &names)?;
+        let others = [("--schedule", self.schedule.is_some()), ("--detect-anomaly", self.detect_anomaly)];
+        let mut compiled = self.plan.of(&model, true, &others)?;
+        let gradients = match &mut compiled {
+            Some(compiled) => planned(compiled, &Function::of(&run, &model), case, &cotangents[0], &names)?,
+            None => computed(&run, &model, case, &cotangents[0], &names)?,
+        };
         print(text, &gradients, self.all, |word| format!("{word:08x}  {:?}", f32::from_bits(*word)));
+        *text += &compiled.as_ref().map_or_else(String::new, plan::schedule);
         if let Some(path) = &self.output {
             write(path, &tensors(path, &gradients)?)?;
             *text += &format!("written     {}\n", path.display());
@@ -218,12 +229,33 @@ pub(super) fn computed(
     cotangents: &Named<u32>,
     names: &[String],
 ) -> Result<Named<u32>, Error> {
-    let numbers = |words: &Named<u32>| -> Named<f32> {
-        words.iter().map(|(name, words)| (name.clone(), words.map(|&word| f32::from_bits(word)))).collect()
-    };
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (_, gradients) = Function::of(run, model).vjp(&numbers(case), &names, &numbers(cotangents))?;
     Ok(gradients.iter().map(|(name, gradient)| (name.clone(), Tape::words(gradient))).collect())
+}
+
+/// What a compiled graph computes.
+fn planned(
+    compiled: &mut Compiled,
+    function: &Function,
+    case: &Named<u32>,
+    cotangents: &Named<u32>,
+    names: &[String],
+) -> Result<Named<u32>, Error> {
+    let (_, gradients) = compiled.vjp(&numbers(case), |_| numbers(cotangents))?;
+    let by_node = gradients.iter().map(|(name, gradient)| Ok((function.find(name)?, gradient)));
+    let by_node = by_node.collect::<Result<BTreeMap<usize, &Tensor<f32>>, Error>>()?;
+    let of = |name: &String| {
+        let message = "it leads to labels, masks or weights of classes, and has no gradient";
+        let gradient = by_node.get(&function.find(name)?);
+        let gradient = gradient.ok_or_else(|| Error::new(Code::Gradient, format!("--wrt {name}"), message))?;
+        Ok((name.clone(), Tape::words(gradient)))
+    };
+    names.iter().map(of).collect()
+}
+
+fn numbers(words: &Named<u32>) -> Named<f32> {
+    words.iter().map(|(name, words)| (name.clone(), words.map(|&word| f32::from_bits(word)))).collect()
 }
 
 /// Enclosures of the exact gradients of the nodes that have recorded ones; an error, and whether more precision is of no use.

@@ -10,6 +10,7 @@ mod diff;
 mod generate;
 mod grad;
 mod import;
+mod plan;
 mod run;
 mod view;
 mod vjp;

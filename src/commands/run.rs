@@ -1,5 +1,6 @@
 //! `tl run`: the same graph under the reading that is asked for.
 
+use super::plan::{self, Plan};
 use super::{DONE, ModelArguments, parse_exact, parse_schedule};
 use crate::cases;
 use crate::error::{Code, Error};
@@ -48,6 +49,9 @@ pub(super) struct Run {
     /// The order of sums for f32 and binary32, as in certificates: JSON, or @FILE; default: the engine's own
     #[arg(long, value_name = "JSON")]
     schedule: Option<String>,
+
+    #[command(flatten)]
+    plan: Plan,
 
     /// Where the outputs are written: .npz, .npy, .safetensors (f32 and binary32) or .json
     #[arg(short, long, value_name = "FILE")]
@@ -107,13 +111,22 @@ impl Run {
         let [case] = &cases[..] else {
             return Err(Error::new(Code::Cases, "--input", format!("{} cases are given, one is run", cases.len())));
         };
-        let outputs = self.outputs(&model, case, radius)?;
+        let others = [("--semantics", self.semantics != Semantics::F32), ("--schedule", self.schedule.is_some())];
+        let mut compiled = self.plan.of(&model, false, &others)?;
+        let outputs = match &mut compiled {
+            Some(compiled) => {
+                let outputs = compiled.forward(&map(case.clone(), |&word| f32::from_bits(word))?)?;
+                Outputs::Words(map(outputs, |x| x.to_bits())?)
+            }
+            None => self.outputs(&model, case, radius)?,
+        };
         match &outputs {
             Outputs::Words(words) => {
                 print(text, words, self.all, |word| format!("{word:08x}  {:?}", f32::from_bits(*word)))
             }
             Outputs::Text(texts) => print(text, texts, self.all, |text| shortened(text)),
         }
+        *text += &compiled.as_ref().map_or_else(String::new, plan::schedule);
         if let Some(path) = &self.output {
             write(path, &self.file(path, &outputs)?)?;
             *text += &format!("written     {}\n", path.display());

@@ -278,7 +278,7 @@ impl PerImage for Combine {
                     Binary::Mul => dy.iter().zip(&x[0][a]).zip(to).for_each(|((dy, v), to)| *to += dy * v),
                     Binary::Div => {
                         let pairs = x[0][a].iter().zip(&x[1][b]);
-                        dy.iter().zip(pairs).zip(to).for_each(|((dy, (v, w)), to)| *to -= dy * v / (w * w));
+                        dy.iter().zip(pairs).zip(to).for_each(|((dy, (v, w)), to)| *to -= (dy / w) * (v / w));
                     }
                 }
             }

@@ -29,13 +29,15 @@ use tl_kernel::spec::Op;
 use tl_kernel::spec::batch_norm::Statistics;
 use tl_kernel::spec::gelu::Form;
 
-/// Where a parameter is packed.
+/// Where a parameter or an input is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source {
     /// In the weights of this number.
     Packed(usize, Packing),
     /// In the constant of this number, which is this value.
     Plain(usize, usize),
+    /// In this value, an input.
+    Input(usize),
 }
 
 /// What becomes of a graph.
@@ -45,8 +47,8 @@ pub(super) struct Lowered {
     pub(super) steps: Vec<Step>,
     pub(super) constants: Vec<Vec<f32>>,
     pub(super) weights: Vec<Weights>,
-    /// For every parameter that a gradient is wanted of: where it is packed.
-    pub(super) sources: BTreeMap<String, Vec<Source>>,
+    /// For every parameter and input, by node: where it is.
+    pub(super) sources: BTreeMap<usize, Vec<Source>>,
     /// Inputs: names and values, in the order of their numbers.
     pub(super) inputs: Vec<(String, usize)>,
     /// Outputs: names and values.
@@ -77,11 +79,11 @@ struct Lowering<'a> {
     out: Lowered,
 }
 
-/// Lowers the graph; `parameters` are the values of its constants, by node.
+/// Lowers the graph; `parameters` are the values of its constants, by node, and `wanted` the sources that gradients are asked of, where any will be.
 pub(super) fn lower(
     graph: &CheckedGraph,
     parameters: &BTreeMap<usize, Vec<f32>>,
-    training: bool,
+    wanted: Option<&BTreeSet<usize>>,
     context: Hardware32,
 ) -> Result<Lowered, (usize, EvalError)> {
     let nodes = graph.nodes();
@@ -91,16 +93,12 @@ pub(super) fn lower(
     }
     let mut slopes = vec![false; nodes.len()];
     for (id, node) in nodes.iter().enumerate() {
-        slopes[id] =
-            training && (matches!(node.op, Op::Const(_) | Op::Input(_)) || node.parents.iter().any(|&p| slopes[p]));
-        if matches!(node.op, Op::Input(_)) {
-            slopes[id] = false;
-        }
+        slopes[id] = wanted.is_some_and(|wanted| wanted.contains(&id)) || node.parents.iter().any(|&p| slopes[p]);
     }
     let mut lowering = Lowering {
         graph,
         parameters,
-        training,
+        training: wanted.is_some(),
         context,
         readers,
         slopes,
@@ -249,8 +247,8 @@ impl Lowering<'_> {
     /// Packs the constant of a node into weights, and says so.
     fn pack(&mut self, constant: usize, weights: usize, packing: Packing) {
         packing.pack(&self.parameters[&constant], &mut self.out.weights[weights]);
-        if let Op::Const(source) = &self.at(constant).op {
-            self.out.sources.entry(source.name.clone()).or_default().push(Source::Packed(weights, packing));
+        if let Op::Const(_) = &self.at(constant).op {
+            self.out.sources.entry(constant).or_default().push(Source::Packed(weights, packing));
         }
     }
 
@@ -269,10 +267,12 @@ impl Lowering<'_> {
             Op::Input(source) => {
                 let value = self.plain_value(id);
                 self.out.values[value].source = Home::Input(self.out.inputs.len());
+                self.out.values[value].leaf = self.slopes[id];
+                self.out.sources.entry(id).or_default().push(Source::Input(value));
                 self.out.inputs.push((source.name.clone(), value));
                 return Ok(());
             }
-            Op::Const(source) => {
+            Op::Const(_) => {
                 let packed = |reader: usize, this: &Self| {
                     if this.taken.contains(&reader) {
                         return true;
@@ -292,8 +292,9 @@ impl Lowering<'_> {
                 };
                 let output = self.graph.outputs().values().any(|&output| output == id);
                 if output || self.readers[id].iter().any(|&reader| !packed(reader, self)) {
-                    let name = source.name.clone();
-                    self.constant_value(id, self.parameters[&id].clone(), Some(name));
+                    let (value, index) = self.constant_value(id, self.parameters[&id].clone());
+                    self.out.values[value].leaf = self.slopes[id];
+                    self.out.sources.entry(id).or_default().push(Source::Plain(index, value));
                 }
                 return Ok(());
             }
@@ -381,15 +382,11 @@ impl Lowering<'_> {
             .any(|parent| self.ends.get(parent) == self.ends.get(&id) && self.ends.contains_key(parent))
     }
 
-    /// A value that is known: a parameter, by its name, or what was computed of some.
-    fn constant_value(&mut self, id: usize, data: Vec<f32>, name: Option<String>) {
-        let value = self.plain_value(id);
-        let index = self.out.constants.len();
+    /// A value that is known: a parameter, or what was computed of some; the value, and the number of the constant.
+    fn constant_value(&mut self, id: usize, data: Vec<f32>) -> (usize, usize) {
+        let (value, index) = (self.plain_value(id), self.out.constants.len());
         self.out.constants.push(data);
         self.out.values[value].source = Home::Constant(index);
-        if let Some(name) = name {
-            self.out.values[value].leaf = self.training;
-            self.out.sources.entry(name).or_default().push(Source::Plain(index, value));
-        }
+        (value, index)
     }
 }

@@ -191,19 +191,17 @@ pub(super) struct Apply {
 }
 
 impl Apply {
-    /// Gain and shift of every channel.
-    fn factors(&self, weights: &Weights, statistics: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let (mean, root) = statistics.split_at(self.input.channels);
-        let gain: Vec<f32> = weights.vectors[0].iter().zip(root).map(|(w, r)| w * r).collect();
-        let shift = weights.vectors[1].iter().zip(&gain).zip(mean).map(|((b, g), m)| b - g * m).collect();
-        (gain, shift)
+    /// The gain of every channel.
+    fn gain(weights: &Weights, root: &[f32]) -> Vec<f32> {
+        weights.vectors[0].iter().zip(root).map(|(w, r)| w * r).collect()
     }
 }
 
 impl PerImage for Apply {
     fn forward(&self, weights: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) {
-        let (gain, shift) = self.factors(weights, x[1]);
-        norm::affine(&self.input, x[0], &self.output, y, &gain, &shift, self.relu);
+        let (mean, root) = x[1].split_at(self.input.channels);
+        let factors = [mean, &Apply::gain(weights, root), &weights.vectors[1]];
+        norm::affine(&self.input, x[0], &self.output, y, factors, self.relu);
     }
 
     fn backward(&self, weights: &Weights, back: Back, dw: Option<&mut Weights>) {
@@ -213,7 +211,7 @@ impl PerImage for Apply {
         }
         let channels = self.input.channels;
         let (mean, root) = x[1].split_at(channels);
-        let (gain, _) = self.factors(weights, x[1]);
+        let gain = Apply::gain(weights, root);
         let [image, statistics] = dx else { return };
         let to = image.as_mut().map(|slope| (&mut *slope.data, slope.add));
         let [plain, along] = norm::affine_back([&self.input, &self.output], x[0], dy, [mean, &gain], to);
@@ -254,9 +252,8 @@ impl PerBatch for GivenNorm {
         let (from, to) = (&self.input, &self.output);
         let [x, weight, bias, mean, var] = *x else { return Ok(()) };
         let gain: Vec<f32> = weight.iter().zip(var).map(|(w, v)| w / (v + self.epsilon).sqrt()).collect();
-        let shift: Vec<f32> = bias.iter().zip(&gain).zip(mean).map(|((b, g), m)| b - g * m).collect();
         let images = x.chunks_exact(from.size()).zip(y.chunks_exact_mut(to.size()));
-        threads.each(images, |(x, y)| norm::affine(from, x, to, y, &gain, &shift, false));
+        threads.each(images, |(x, y)| norm::affine(from, x, to, y, [mean, &gain, bias], false));
         Ok(())
     }
     fn backward(&self, _: &mut Weights, _: Back, _: Sink, _: &Threads) -> Result<(), EvalError> {

@@ -202,6 +202,11 @@ impl<'a> Function<'a> {
         (named(free), named(blocked))
     }
 
+    /// The sources that can be differentiated by: names and nodes.
+    pub(crate) fn differentiable_nodes(&self) -> Vec<(String, usize)> {
+        forward::differentiable(self.graph).0.into_iter().map(|id| (self.name(id), id)).collect()
+    }
+
     fn replayed(&self, inputs: &Named<f32>) -> Result<Tape<'a>, Error> {
         if let Some(name) = inputs.keys().find(|name| !self.graph.inputs().any(|(input, _)| input == *name)) {
             return Err(unknown("input", name, self.graph.inputs().map(|(name, _)| name.to_string())));

@@ -191,7 +191,7 @@ impl Lowering<'_> {
                 let tensors = parents.iter().zip(data).map(|(&p, data)| Tensor::new(self.at(p).shape.clone(), data));
                 let tensors = tensors.collect::<Option<Vec<_>>>().ok_or(WRONG_SIZE)?;
                 let values = node.op.value(&self.context, &tensors.iter().collect::<Vec<_>>(), &node.shape)?;
-                self.constant_value(id, values, None);
+                self.constant_value(id, values);
                 return Ok(());
             }
         }

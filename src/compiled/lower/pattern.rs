@@ -3,6 +3,11 @@
 use super::*;
 
 impl Lowering<'_> {
+    /// Whether it is a constant that a step may pack: where gradients are asked for, one that has a gradient.
+    pub(super) fn is_weight(&self, id: usize) -> bool {
+        matches!(self.at(id).op, Op::Const(_)) && (self.slopes[id] || !self.training)
+    }
+
     /// The sizes of a convolution that has fast code.
     pub(super) fn convolution(&self, id: usize) -> Option<Convolution> {
         let node = self.at(id);
@@ -10,7 +15,7 @@ impl Lowering<'_> {
         let (&x, &w) = (node.parents.first()?, node.parents.get(1)?);
         let (&[_, channels, h, wide], &[out, _, kh, kw]) = (self.dims(x), self.dims(w)) else { return None };
         let &[_, _, oh, ow] = self.dims(id) else { return None };
-        let constants = node.parents[1..].iter().all(|&p| matches!(self.at(p).op, Op::Const(_)));
+        let constants = node.parents[1..].iter().all(|&p| self.is_weight(p));
         constants.then_some(Convolution {
             input: self.images.get(&x).copied().unwrap_or(Image::new(channels, [h, wide])),
             output: Image::new(out, [oh, ow]),
@@ -56,7 +61,7 @@ impl Lowering<'_> {
     pub(super) fn normalises(&self, id: usize) -> bool {
         let node = self.at(id);
         let Op::BatchNorm(norm) = &node.op else { return false };
-        let constant = node.parents[1..].iter().all(|&p| matches!(self.at(p).op, Op::Const(_)));
+        let constant = node.parents[1..].iter().all(|&p| self.is_weight(p));
         let given = norm.statistics == Statistics::Given;
         constant && self.native.contains(&node.parents[0]) && !(given && self.training)
     }
@@ -65,8 +70,7 @@ impl Lowering<'_> {
     pub(super) fn matrix(&self, id: usize) -> Option<[usize; 2]> {
         let node = self.at(id);
         let [x, w] = node.parents[..] else { return None };
-        let constant =
-            matches!(node.op, Op::Matmul(_)) && matches!(self.at(w).op, Op::Const(_)) && self.dims(x).len() > 1;
+        let constant = matches!(node.op, Op::Matmul(_)) && self.is_weight(w) && self.dims(x).len() > 1;
         pair(self.dims(w)).filter(|_| constant)
     }
 
@@ -78,7 +82,7 @@ impl Lowering<'_> {
         let other = *self.at(add).parents.iter().find(|&&p| p != id)?;
         let from = *self.at(other).parents.first().filter(|_| matches!(self.at(other).op, Op::Broadcast(_)))?;
         let row = self.dims(from).last() == Some(&columns) && self.at(from).shape.elements() == columns;
-        let fits = row && matches!(self.at(from).op, Op::Const(_)) && self.only_reader(other) == Some(add);
+        let fits = row && self.is_weight(from) && self.only_reader(other) == Some(add);
         fits.then_some((add, other, from))
     }
 
@@ -143,8 +147,8 @@ impl Lowering<'_> {
             if let (true, Some(layout)) = (fast || fused && is_image, image(self, id)) {
                 self.native.insert(id);
                 self.images.insert(id, layout);
-                for &parent in &parents {
-                    let weight = matches!(self.at(parent).op, Op::Const(_)) && self.binary(id).is_none();
+                for (at, &parent) in parents.iter().enumerate() {
+                    let weight = at > 0 && self.binary(id).is_none();
                     if let Some(layout) = image(self, parent).filter(|_| !weight) {
                         self.images.entry(parent).or_insert(layout);
                     }
@@ -190,7 +194,7 @@ impl Lowering<'_> {
 
     /// Whether it is an affine layer with constant weights.
     pub(super) fn is_affine(&self, id: usize) -> bool {
-        self.at(id).parents[1..].iter().all(|&p| matches!(self.at(p).op, Op::Const(_)))
+        self.at(id).parents[1..].iter().all(|&p| self.is_weight(p))
     }
 
     /// The node that holds the result of what begins at this node.

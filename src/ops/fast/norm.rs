@@ -85,8 +85,8 @@ pub fn joined(moments: &[f32], channels: usize, count: usize, epsilon: f32) -> (
     (mean, roots)
 }
 
-/// `y = x · gain + shift`, by channel, then perhaps relu.
-pub fn affine(from: &Image, x: &[f32], to: &Image, y: &mut [f32], gain: &[f32], shift: &[f32], relu: bool) {
+/// `y = (x − mean) · gain + bias`, by channel, then perhaps relu. The mean is taken off first: what is left of values near it is exact.
+pub fn affine(from: &Image, x: &[f32], to: &Image, y: &mut [f32], [mean, gain, bias]: [&[f32]; 3], relu: bool) {
     let channels = from.channels;
     let least = if relu { 0.0 } else { f32::NEG_INFINITY };
     vectorized(
@@ -94,8 +94,8 @@ pub fn affine(from: &Image, x: &[f32], to: &Image, y: &mut [f32], gain: &[f32], 
         || {
             for (a, b) in from.rows().zip(to.rows()) {
                 for (x, y) in x[a].chunks_exact(channels).zip(y[b].chunks_exact_mut(channels)) {
-                    for (((x, y), gain), shift) in x.iter().zip(y).zip(gain).zip(shift) {
-                        let value = x * gain + shift;
+                    for (((x, y), mean), (gain, bias)) in x.iter().zip(y).zip(mean).zip(gain.iter().zip(bias)) {
+                        let value = (x - mean) * gain + bias;
                         *y = if value < least { least } else { value };
                     }
                 }
