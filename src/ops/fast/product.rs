@@ -162,7 +162,8 @@ pub fn product(
 /// [`product`] on one thread.
 fn block(a: Left, rows: usize, b: &Panels, c: &mut [f32], stride: usize, start: Start, finish: Finish) {
     let (most, whole) = (most_rows(WIDTH), b.rows);
-    let size = if rows <= most { whole } else { BLOCK };
+    // What is added to is added to once.
+    let size = if rows <= most || matches!(finish, Finish::Add(_)) { whole } else { BLOCK };
     // Even blocks; an empty sum is one block of no terms.
     for (from, to) in cuts(whole.max(1), size.max(1)).map(|(from, to)| (from.min(whole), to.min(whole))) {
         let segments = Segments::new(vec![(0, 0)], to - from);
