@@ -16,6 +16,11 @@ const LINGER: Duration = Duration::from_micros(500);
 /// How often the caller looks whether the others are done before it sleeps itself.
 const LOOKS: usize = 1 << 14;
 
+/// Between two looks for work. At times the processor is offered to others: it may be the very thread that is waited for.
+fn pause(look: usize) {
+    if look % 64 == 63 { std::thread::yield_now() } else { spin_loop() }
+}
+
 /// A pool of a stated size; one thread is the caller's own.
 #[derive(Debug)]
 pub struct Threads {
@@ -51,11 +56,13 @@ impl Helpers {
                 return;
             }
             let mut last = Instant::now();
-            while last.elapsed() < LINGER {
+            for look in 0.. {
                 if rayon::yield_now() == Some(Yield::Executed) {
                     last = Instant::now();
+                } else if last.elapsed() > LINGER {
+                    break;
                 }
-                spin_loop();
+                pause(look);
             }
             own.store(false, Ordering::Release);
         });
@@ -106,7 +113,7 @@ impl Threads {
                 done.fetch_add(1, Ordering::Release);
             });
             work(0);
-            (0..LOOKS).take_while(|_| done.load(Ordering::Acquire) + 1 < self.count).for_each(|_| spin_loop());
+            (0..LOOKS).take_while(|_| done.load(Ordering::Acquire) + 1 < self.count).for_each(pause);
         });
     }
 
