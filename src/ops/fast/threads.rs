@@ -18,7 +18,7 @@ const LOOKS: usize = 1 << 14;
 
 /// Between two looks for work. At times the processor is offered to others: it may be the very thread that is waited for.
 fn pause(look: usize) {
-    if look % 64 == 63 { std::thread::yield_now() } else { spin_loop() }
+    if look % 512 == 511 { std::thread::yield_now() } else { spin_loop() }
 }
 
 /// A pool of a stated size; one thread is the caller's own.
