@@ -122,6 +122,23 @@ fn tangents_agree_with_those_of_the_specification_and_with_the_gradients() {
     }
 }
 
+/// Where relu has its kink and all cells of a window tie, tangents follow the conventions of what goes back: 0, and the first cell.
+#[test]
+fn tangents_at_kinks_and_ties_are_those_of_the_specification() {
+    let mut d = networks::Draft::new(12);
+    let x = d.input(&[2, 3, 5, 6]);
+    let pooled = d.max_pool(x, 3, 2, 1);
+    d.relu(x);
+    let (graph, parameters, inputs) = d.finish();
+    let still: Named<f32> = inputs.iter().map(|(name, x)| (name.clone(), x.map(|_| 0.0))).collect();
+    let run = tl::tape::Run::default();
+    let (_, expected) = tl::transform::Function::new(&run, &graph, &parameters).jvp(&still, &inputs).unwrap();
+    let options = Options { inputs: true, ..Options::default() };
+    let (_, found) = Compiled::new(&graph, &parameters, options).unwrap().jvp(&still, &inputs).unwrap();
+    assert!(found == expected, "{found:?}, not {expected:?}");
+    assert!(found[&format!("y{pooled}")].data().iter().all(|tangent| inputs["x0"].data().contains(tangent)));
+}
+
 /// One step moves every parameter by −rate times its gradient.
 #[test]
 fn a_step_is_a_gradient_times_a_rate() {
