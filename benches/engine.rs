@@ -1,7 +1,8 @@
 //! The compiled engine on networks from ONNX files, for the scripts of `benches/peers`.
 //!
 //! `-- --forward FILE THREADS RUNS` prints the milliseconds of each forward pass and, first, those of the planning and the bytes of the plan; `-- --step FILE THREADS
-//! RUNS` those of one step of gradient descent: forward, the gradient of the mean cross entropy, and the update. `--output FILE` stores the outputs of the first
+//! RUNS` those of one step of gradient descent: forward, the gradient of the mean cross entropy, and the update; `-- --tangent FILE THREADS RUNS` those of the
+//! outputs with their tangents along one direction of all inputs and parameters. `--output FILE` stores the outputs of the first
 //! pass as .npy. Inputs are spread evenly over (−1, 1) by a linear congruential generator, or are those of `--input FILE`.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark stops at the first surprise")]
 
@@ -75,10 +76,11 @@ fn peak() -> Option<f64> {
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let option = |name: &str| arguments.iter().position(|a| a == name).map(|at| arguments[at + 1..].to_vec());
-    let (step, given) = match (option("--forward"), option("--step")) {
-        (Some(given), _) => (false, given),
-        (_, Some(given)) => (true, given),
-        _ => return println!("give -- --forward FILE THREADS RUNS, or -- --step FILE THREADS RUNS"),
+    let modes = ["--forward", "--step", "--tangent"].map(|name| (name, option(name)));
+    let Some((mode, given)) = modes.into_iter().find_map(|(name, given)| Some((name, given?))) else {
+        return println!(
+            "give -- --forward FILE THREADS RUNS, --step FILE THREADS RUNS or --tangent FILE THREADS RUNS"
+        );
     };
     let (path, threads, runs): (PathBuf, usize, usize) =
         (PathBuf::from(&given[0]), given[1].parse().unwrap(), given[2].parse().unwrap());
@@ -93,18 +95,21 @@ fn main() {
         None => model.inputs().iter().map(|(name, shape)| (name.clone(), data(shape, 7))).collect(),
     };
     let start = Instant::now();
-    let graph = if step { in_training(&model.graph) } else { model.graph.clone() };
-    let mut compiled =
-        Compiled::new(&graph, &model.parameters, Options { threads, gradients: step, ..Options::default() }).unwrap();
+    let graph = if mode == "--forward" { model.graph.clone() } else { in_training(&model.graph) };
+    let options = Options { threads, gradients: mode == "--step", inputs: mode == "--tangent", ..Options::default() };
+    let mut compiled = Compiled::new(&graph, &model.parameters, options).unwrap();
+    let sources =
+        graph.inputs().chain(graph.constants()).filter(|(name, _)| compiled.differentiable().any(|d| d == *name));
+    let tangents: Named<f32> = sources.map(|(name, shape)| (name.to_string(), data(shape, 11))).collect();
     let (planning, (steps, stages)) = (start.elapsed().as_secs_f64() * 1e3, compiled.counts());
     println!("plan {planning:.3} ms, {} bytes, {steps} steps, {stages} stages", compiled.bytes());
     let mut first = true;
     for _ in 0..runs + 2 {
         let start = Instant::now();
-        let outputs = if step {
-            compiled.step(&inputs, cross_entropy, 0.01).unwrap()
-        } else {
-            compiled.forward(&inputs).unwrap()
+        let outputs = match mode {
+            "--step" => compiled.step(&inputs, cross_entropy, 0.01).unwrap(),
+            "--tangent" => compiled.jvp(&inputs, &tangents).unwrap().1,
+            _ => compiled.forward(&inputs).unwrap(),
         };
         let spent = start.elapsed().as_secs_f64() * 1e3;
         if first && let Some(file) = option("--output") {

@@ -79,6 +79,66 @@ fn gradients_agree_with_the_reverse_rules_of_the_specification() {
     }
 }
 
+/// Tangents along everything, along the inputs alone and along the parameters alone; and ⟨u, J·v⟩ = ⟨Jᵀ·u, v⟩ with what goes back.
+#[test]
+fn tangents_agree_with_those_of_the_specification_and_with_the_gradients() {
+    for (name, draft) in networks::networks() {
+        let (graph, parameters, inputs) = draft.finish();
+        let mut random = Random(31);
+        let mut drawn = |of: &Tensor<f32>| random.tensor(of.shape().dimensions(), 1.0);
+        let of_inputs: Named<f32> = inputs.iter().map(|(name, x)| (name.clone(), drawn(x))).collect();
+        let floats = |words: &Tensor<u32>| words.map(|&word| f32::from_bits(word));
+        let of_parameters: Named<f32> = parameters.iter().map(|(name, w)| (name.clone(), drawn(&floats(w)))).collect();
+        let all: Named<f32> = of_inputs.clone().into_iter().chain(of_parameters.clone()).collect();
+        let run = tl::tape::Run::default();
+        let function = tl::transform::Function::new(&run, &graph, &parameters);
+        let [mut one, mut two] = [1, 2].map(|threads| {
+            let options = Options { threads, inputs: true, ..Options::default() };
+            Compiled::new(&graph, &parameters, options).unwrap()
+        });
+        for directions in [&all, &of_inputs, &of_parameters, &Named::new()] {
+            let (_, expected) = function.jvp(&inputs, directions).unwrap();
+            let (outputs, found) = one.jvp(&inputs, directions).unwrap();
+            assert!(one.forward(&inputs).unwrap() == outputs, "{name}");
+            assert!(
+                two.jvp(&inputs, directions).unwrap() == (outputs, found.clone()),
+                "{name}: threads change a tangent"
+            );
+            for (output, tangent) in &expected {
+                let apart = distance(&found[output], tangent);
+                assert!(apart < 5e-5, "{name}, {output} along {:?}: {apart}", directions.keys());
+            }
+        }
+        let (_, along) = one.jvp(&inputs, &all).unwrap();
+        let u: Named<f32> = along.iter().map(|(name, y)| (name.clone(), drawn(y))).collect();
+        let (_, back) = one.vjp(&inputs, |_| u.clone()).unwrap();
+        let dot = |a: &Named<f32>, b: &Named<f32>| -> [f64; 2] {
+            let pairs = a.iter().flat_map(|(name, a)| a.data().iter().zip(b[name].data()));
+            let terms = pairs.map(|(&a, &b)| f64::from(a) * f64::from(b));
+            terms.fold([0.0, 0.0], |[sum, size], term| [sum + term, size + term.abs()])
+        };
+        let ([left, size], [right, other]) = (dot(&u, &along), dot(&back, &all));
+        assert!((left - right).abs() < 2e-6 * (size + other), "{name}: {left} forward, {right} backward");
+    }
+}
+
+/// Where relu has its kink and all cells of a window tie, tangents follow the conventions of what goes back: 0, and the first cell.
+#[test]
+fn tangents_at_kinks_and_ties_are_those_of_the_specification() {
+    let mut d = networks::Draft::new(12);
+    let x = d.input(&[2, 3, 5, 6]);
+    let pooled = d.max_pool(x, 3, 2, 1);
+    d.relu(x);
+    let (graph, parameters, inputs) = d.finish();
+    let still: Named<f32> = inputs.iter().map(|(name, x)| (name.clone(), x.map(|_| 0.0))).collect();
+    let run = tl::tape::Run::default();
+    let (_, expected) = tl::transform::Function::new(&run, &graph, &parameters).jvp(&still, &inputs).unwrap();
+    let options = Options { inputs: true, ..Options::default() };
+    let (_, found) = Compiled::new(&graph, &parameters, options).unwrap().jvp(&still, &inputs).unwrap();
+    assert!(found == expected, "{found:?}, not {expected:?}");
+    assert!(found[&format!("y{pooled}")].data().iter().all(|tangent| inputs["x0"].data().contains(tangent)));
+}
+
 /// One step moves every parameter by −rate times its gradient.
 #[test]
 fn a_step_is_a_gradient_times_a_rate() {
@@ -156,6 +216,12 @@ fn what_does_not_fit_is_refused_by_name_and_with_both_shapes() {
         let gradients = ["Options::gradients"];
         refused(compiled.vjp(&inputs, |_| cotangent(&output, &right)), Code::Gradient, &gradients);
         refused(compiled.step(&inputs, |_| cotangent(&output, &right), 0.1), Code::Gradient, &gradients);
+        if !deterministic {
+            let tangent = random.tensor(&[2, 3], 1.0);
+            refused(compiled.jvp(&inputs, &cotangent("x0", &tangent)), Code::Gradient, &gradients);
+            let mut compiled = Compiled::new(&graph, &parameters, Options { gradients: true, ..plain }).unwrap();
+            refused(compiled.jvp(&inputs, &cotangent("x0", &tangent)), Code::Gradient, &["\"x0\"", "Options::inputs"]);
+        }
         refused(Compiled::new(&graph, &Named::new(), plain), Code::InputMissing, &["parameter \"p1\"", "[4, 3]"]);
         let turned = parameters.keys().map(|name| (name.clone(), wrong.map(|x| x.to_bits()))).collect();
         let shapes = ["parameter \"p1\"", "[4, 3]", "[3, 2]"];

@@ -1,6 +1,6 @@
 //! Steps on a whole batch: affine layers, and whatever the kernel's specification computes.
 
-use super::step::{Back, Keeps, PerBatch, Sink};
+use super::step::{Along, Back, Keeps, PerBatch, Sink};
 use super::weights::Weights;
 use crate::hardware::Hardware32;
 use crate::ops::fast::pointwise::{add_scaled, where_positive};
@@ -8,6 +8,7 @@ use crate::ops::fast::product::{Left, Panels, product, product_in_panels, produc
 use crate::ops::fast::simd::vectorized;
 use crate::ops::fast::threads::Threads;
 use crate::ops::fast::tile::{Finish, Start};
+use crate::transform::forward::tangent;
 use std::sync::{Mutex, PoisonError};
 use tl_kernel::context::EvalError;
 use tl_kernel::ir::{Shape, Tensor};
@@ -32,15 +33,18 @@ impl Affine {
     pub(super) fn new(rows: usize, relu: bool) -> Self {
         Affine { rows, relu, workspace: Mutex::default() }
     }
+
+    /// x · W, from `start`.
+    fn times(&self, x: &[f32], panels: &Panels, start: Start, finish: Finish, y: &mut [f32], threads: &Threads) {
+        let left = Left { data: x, row: panels.rows, step: 1 };
+        product(threads, left, self.rows, panels, y, panels.columns, start, finish);
+    }
 }
 
 impl PerBatch for Affine {
     fn forward(&self, weights: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) -> Result<(), EvalError> {
-        let panels = &weights.panels[0];
-        let start = weights.vectors.first().map_or(Start::Zero, |bias| Start::Bias(bias));
         let finish = if self.relu { Finish::Relu } else { Finish::Store };
-        let left = Left { data: x[0], row: panels.rows, step: 1 };
-        product(threads, left, self.rows, panels, y, panels.columns, start, finish);
+        self.times(x[0], &weights.panels[0], weights.bias(0), finish, y, threads);
         Ok(())
     }
 
@@ -93,6 +97,19 @@ impl PerBatch for Affine {
         Ok(())
     }
 
+    fn tangent(&self, weights: &Weights, along: Along, dy: &mut [f32], threads: &Threads) -> Result<(), EvalError> {
+        if let Some(dw) = along.dw {
+            self.times(along.x[0], &dw.panels[0], dw.bias(0), Finish::Store, dy, threads);
+        }
+        if let Some(dx) = along.dx[0] {
+            self.times(dx, &weights.panels[0], Start::Value, Finish::Store, dy, threads);
+        }
+        if self.relu {
+            where_positive(along.y, dy);
+        }
+        Ok(())
+    }
+
     fn keeps(&self) -> Keeps {
         Keeps { x: true, y: self.relu }
     }
@@ -113,24 +130,38 @@ fn tensor(values: &[f32], shape: &Shape) -> Result<Tensor<f32>, EvalError> {
     Tensor::new(shape.clone(), values.to_vec()).ok_or(WRONG_SIZE)
 }
 
+impl Specified {
+    fn operands(&self, x: &[&[f32]]) -> Result<Vec<Tensor<f32>>, EvalError> {
+        x.iter().zip(&self.shapes).map(|(x, shape)| tensor(x, shape)).collect()
+    }
+}
+
 impl PerBatch for Specified {
     fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], _: &Threads) -> Result<(), EvalError> {
-        let tensors = x.iter().zip(&self.shapes).map(|(x, shape)| tensor(x, shape)).collect::<Result<Vec<_>, _>>()?;
-        let values = self.op.value(&self.context, &tensors.iter().collect::<Vec<_>>(), &self.shape)?;
+        let operands = self.operands(x)?;
+        let values = self.op.value(&self.context, &operands.iter().collect::<Vec<_>>(), &self.shape)?;
         y.copy_from_slice(&values);
         Ok(())
     }
     fn backward(&self, _: &mut Weights, back: Back, _: Sink, _: &Threads) -> Result<(), EvalError> {
-        let tensors =
-            back.x.iter().zip(&self.shapes).map(|(x, shape)| tensor(x, shape)).collect::<Result<Vec<_>, _>>()?;
-        let (y, dy) = (tensor(back.y, &self.shape)?, tensor(back.dy, &self.shape)?);
+        let (operands, y, dy) = (self.operands(back.x)?, tensor(back.y, &self.shape)?, tensor(back.dy, &self.shape)?);
         let wanted: Vec<bool> = back.dx.iter().map(Option::is_some).collect();
-        let slopes = self.op.vjp(&self.context, &tensors.iter().collect::<Vec<_>>(), &y, &dy, &wanted)?;
+        let slopes = self.op.vjp(&self.context, &operands.iter().collect::<Vec<_>>(), &y, &dy, &wanted)?;
         for (to, from) in back.dx.iter_mut().zip(slopes) {
             if let (Some(to), Some(from)) = (to, from) {
                 to.ready();
                 add_scaled(1.0, &from, to.data);
             }
+        }
+        Ok(())
+    }
+    fn tangent(&self, _: &Weights, along: Along, dy: &mut [f32], _: &Threads) -> Result<(), EvalError> {
+        let (operands, y) = (self.operands(along.x)?, tensor(along.y, &self.shape)?);
+        let moving = |(dx, shape): (&Option<&[f32]>, &Shape)| dx.map(|dx| tensor(dx, shape)).transpose();
+        let tangents = along.dx.iter().zip(&self.shapes).map(moving).collect::<Result<Vec<_>, _>>()?;
+        let tangents: Vec<Option<&Tensor<f32>>> = tangents.iter().map(Option::as_ref).collect();
+        if let Some(found) = tangent(&self.context, &self.op, &operands.iter().collect::<Vec<_>>(), &tangents, &y)? {
+            dy.copy_from_slice(found.data());
         }
         Ok(())
     }
@@ -153,6 +184,10 @@ impl PerBatch for Copy {
             slope.ready();
             add_scaled(1.0, back.dy, slope.data);
         }
+        Ok(())
+    }
+    fn tangent(&self, _: &Weights, along: Along, dy: &mut [f32], _: &Threads) -> Result<(), EvalError> {
+        along.dx[0].into_iter().for_each(|dx| dy.copy_from_slice(dx));
         Ok(())
     }
     fn keeps(&self) -> Keeps {
@@ -221,6 +256,20 @@ impl PerBatch for Moved {
                 add_scaled(1.0, &back.dy[from..from + count], &mut slope.data[at..at + count]);
             }
             from += count;
+        }
+        Ok(())
+    }
+    fn tangent(&self, weights: &Weights, along: Along, dy: &mut [f32], threads: &Threads) -> Result<(), EvalError> {
+        if let (false, Some(dx)) = (self.places.is_empty(), along.dx[0]) {
+            return self.forward(weights, &[dx], dy, threads);
+        }
+        let mut rest = dy;
+        for &(operand, at, count) in &self.runs {
+            let (to, after) = rest.split_at_mut(count);
+            if let Some(Some(dx)) = along.dx.get(operand) {
+                to.copy_from_slice(&dx[at..at + count]);
+            }
+            rest = after;
         }
         Ok(())
     }

@@ -132,6 +132,35 @@ impl Plan {
         Ok(self.slopes.iter().filter_map(gradient).collect())
     }
 
+    /// The tangents of the outputs along those of sources, by node, after [`Plan::forward`] of the same inputs.
+    pub(super) fn tangents(
+        &self,
+        inputs: &Named<f32>,
+        directions: &BTreeMap<usize, Tensor<f32>>,
+        threads: &Threads,
+    ) -> Result<Named<f32>, Failed> {
+        let (mut values, mut weights) = (BTreeMap::new(), BTreeMap::new());
+        for (id, tangent) in directions {
+            for source in self.sources.get(id).into_iter().flatten() {
+                match *source {
+                    Source::Packed(w, packing) => {
+                        let to = weights.entry(w).or_insert_with(|| self.program.weights[w].zeros());
+                        packing.pack(tangent.data(), to);
+                    }
+                    Source::Plain(_, value) | Source::Input(value) => {
+                        values.insert(value, tangent.data().to_vec());
+                    }
+                }
+            }
+        }
+        let found = self.program.tangents(&self.gather(inputs), values, &weights, threads)?;
+        let output = |((name, _, shape), tangent): (&(String, usize, Shape), Option<Vec<f32>>)| {
+            let values = tangent.unwrap_or_else(|| vec![0.0; shape.elements()]);
+            Some((name.clone(), Tensor::new(shape.clone(), values)?))
+        };
+        Ok(self.outputs.iter().zip(found).filter_map(output).collect())
+    }
+
     /// Moves every parameter that has a gradient by `−rate` times that, after [`Plan::forward`] of the same inputs.
     pub(super) fn step(
         &mut self,

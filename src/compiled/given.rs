@@ -61,6 +61,12 @@ pub(super) fn asked(gradients: bool) -> Result<(), Error> {
     if gradients { Ok(()) } else { Err(Error::new(Code::Gradient, "the compiled graph", message)) }
 }
 
+/// Whether the plan has tangents along the source of this name.
+pub(super) fn planned(name: &str, wanted: bool) -> Result<(), Error> {
+    let message = "there is no tangent along it: it leads to labels, masks or weights of classes, or it is an input of a graph that was compiled without `Options::inputs`";
+    if wanted { Ok(()) } else { Err(Error::new(Code::Gradient, format!("{name:?}"), message)) }
+}
+
 /// The error with the node where it arose.
 pub(super) fn located(graph: &CheckedGraph, (id, error): (usize, EvalError)) -> Error {
     let op = graph.nodes().get(id).map_or("", |node| node.op.name());

@@ -1,6 +1,6 @@
 //! Steps on one image: convolutions, pools, pointwise functions and changes of layout.
 
-use super::step::{Back, Keeps, PerImage, Slope};
+use super::step::{Along, Back, Keeps, PerImage, Slope};
 use super::weights::Weights;
 use crate::ops::fast::convolution::Convolution;
 use crate::ops::fast::image::Image;
@@ -26,6 +26,15 @@ impl Convolve {
     pub(super) fn new(convolution: Convolution, relu: bool) -> Self {
         Convolve { convolution, relu, back: Vec::new() }
     }
+
+    /// The convolution of x with these weights, from `start`; the rows on several threads.
+    fn times(&self, x: &[f32], panels: &[Panels], start: Start, finish: Finish, y: &mut [f32], threads: &Threads) {
+        let output = &self.convolution.output;
+        let rows = output.extent[0].div_ceil(threads.count());
+        let parts = y[inner(output)].chunks_mut(rows * output.row()).enumerate();
+        threads.each(parts, |(part, y)| self.convolution.forward(x, panels, start, y, part * rows, finish));
+        output.clear_halo(y);
+    }
 }
 
 /// A convolution of every channel with its own kernel, perhaps with relu after it.
@@ -35,16 +44,21 @@ pub(super) struct Depthwise {
     pub(super) relu: bool,
 }
 
-impl PerImage for Depthwise {
-    fn forward(&self, weights: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) {
+impl Depthwise {
+    /// The convolution of x with the kernels and the bias, or none; the rows on several threads.
+    fn times(&self, x: &[f32], kernels: &[f32], bias: Option<&[f32]>, relu: bool, y: &mut [f32], threads: &Threads) {
         let output = &self.convolution.output;
-        let bias = weights.vectors.get(1).map(Vec::as_slice);
         let rows = output.extent[0].div_ceil(threads.count());
         let parts = y[inner(output)].chunks_mut(rows * output.row()).enumerate();
-        threads.each(parts, |(part, y)| {
-            self.convolution.depthwise(x[0], &weights.vectors[0], bias, y, part * rows, self.relu);
-        });
+        threads.each(parts, |(part, y)| self.convolution.depthwise(x, kernels, bias, y, part * rows, relu));
         output.clear_halo(y);
+    }
+}
+
+impl PerImage for Depthwise {
+    fn forward(&self, weights: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) {
+        let bias = weights.vectors.get(1).map(Vec::as_slice);
+        self.times(x[0], &weights.vectors[0], bias, self.relu, y, threads);
     }
 
     fn backward(&self, weights: &Weights, back: Back, dw: Option<&mut Weights>) {
@@ -64,6 +78,20 @@ impl PerImage for Depthwise {
         }
     }
 
+    fn tangent(&self, weights: &Weights, along: Along, dy: &mut [f32], threads: &Threads) {
+        if let Some(dw) = along.dw {
+            self.times(along.x[0], &dw.vectors[0], dw.vectors.get(1).map(Vec::as_slice), false, dy, threads);
+        }
+        if let Some(dx) = along.dx[0] {
+            let mut moved = vec![0.0; dy.len()];
+            self.times(dx, &weights.vectors[0], None, false, &mut moved, threads);
+            add_scaled(1.0, &moved, dy);
+        }
+        if self.relu {
+            where_positive(along.y, dy);
+        }
+    }
+
     fn keeps(&self) -> Keeps {
         Keeps { x: true, y: self.relu }
     }
@@ -76,13 +104,8 @@ fn inner(image: &Image) -> std::ops::Range<usize> {
 
 impl PerImage for Convolve {
     fn forward(&self, weights: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) {
-        let output = &self.convolution.output;
         let finish = if self.relu { Finish::Relu } else { Finish::Store };
-        let start = weights.vectors.first().map_or(Start::Zero, |bias| Start::Bias(bias));
-        let rows = output.extent[0].div_ceil(threads.count());
-        let parts = y[inner(output)].chunks_mut(rows * output.row()).enumerate();
-        threads.each(parts, |(part, y)| self.convolution.forward(x[0], &weights.panels, start, y, part * rows, finish));
-        output.clear_halo(y);
+        self.times(x[0], &weights.panels, weights.bias(0), finish, y, threads);
     }
 
     fn backward(&self, weights: &Weights, back: Back, dw: Option<&mut Weights>) {
@@ -109,6 +132,18 @@ impl PerImage for Convolve {
                 }
                 convolution.send_back(dy, &self.back, data);
             }
+        }
+    }
+
+    fn tangent(&self, weights: &Weights, along: Along, dy: &mut [f32], threads: &Threads) {
+        if let Some(dw) = along.dw {
+            self.times(along.x[0], &dw.panels, dw.bias(0), Finish::Store, dy, threads);
+        }
+        if let Some(dx) = along.dx[0] {
+            self.times(dx, &weights.panels, Start::Value, Finish::Store, dy, threads);
+        }
+        if self.relu {
+            where_positive(along.y, dy);
         }
     }
 
@@ -164,6 +199,14 @@ impl PerImage for Pooling {
         }
     }
 
+    fn tangent(&self, weights: &Weights, along: Along, dy: &mut [f32], threads: &Threads) {
+        let Some(dx) = along.dx[0] else { return };
+        match &self.kind {
+            Kind::Max => self.pool.max_along(along.x[0], along.y, dx, dy),
+            Kind::Mean(_) => self.forward(weights, &[dx], dy, threads),
+        }
+    }
+
     fn keeps(&self) -> Keeps {
         if matches!(self.kind, Kind::Max) { BOTH } else { NEITHER }
     }
@@ -207,6 +250,13 @@ impl PerImage for Pointwise {
             pointwise::backward(self.function, x, &back.y[to.clone()], &back.dy[to], dx, slope.add);
         }
     }
+    fn tangent(&self, _: &Weights, along: Along, dy: &mut [f32], _: &Threads) {
+        let Some(dx) = along.dx[0] else { return };
+        for [from, to] in self.runs(dy.len()) {
+            let (x, y) = (&along.x[0][from.clone()], &along.y[to.clone()]);
+            pointwise::backward(self.function, x, y, &dx[from], &mut dy[to], false); // a derivative element by element is its own transpose
+        }
+    }
     fn keeps(&self) -> Keeps {
         BOTH
     }
@@ -229,6 +279,22 @@ impl Combine {
                 a.rows().zip(b.rows()).zip(c.rows()).map(|((a, b), c)| [a, b, c]).collect()
             }
             _ => vec![[0..length, 0..length, 0..length]],
+        }
+    }
+
+    /// Adds the derivative by one of the operands `x` times `from`, in the run `at` of both: element by element, so the same for tangents and for cotangents.
+    fn add_partial(&self, by: usize, x: &[&[f32]], at: [std::ops::Range<usize>; 2], from: &[f32], to: &mut [f32]) {
+        let [a, b] = at;
+        match (self.function, by) {
+            (Binary::Add, _) | (Binary::Sub, 0) => add_scaled(1.0, from, to),
+            (Binary::Sub, _) => add_scaled(-1.0, from, to),
+            (Binary::Mul, 0) => from.iter().zip(&x[1][b]).zip(to).for_each(|((from, w), to)| *to += from * w),
+            (Binary::Mul, _) => from.iter().zip(&x[0][a]).zip(to).for_each(|((from, v), to)| *to += from * v),
+            (Binary::Div, 0) => from.iter().zip(&x[1][b]).zip(to).for_each(|((from, w), to)| *to += from / w),
+            (Binary::Div, _) => {
+                let pairs = x[0][a].iter().zip(&x[1][b]);
+                from.iter().zip(pairs).zip(to).for_each(|((from, (v, w)), to)| *to -= (from / w) * (v / w));
+            }
         }
     }
 }
@@ -260,28 +326,27 @@ impl PerImage for Combine {
             slope.ready();
         }
         for [a, b, c] in self.runs(dy.len()) {
-            let dy = &dy[c];
-            let [left, right] = dx else { return };
-            if let Some(slope) = left {
-                let to = &mut slope.data[a.clone()];
-                match self.function {
-                    Binary::Add | Binary::Sub => add_scaled(1.0, dy, to),
-                    Binary::Mul => dy.iter().zip(&x[1][b.clone()]).zip(to).for_each(|((dy, w), to)| *to += dy * w),
-                    Binary::Div => dy.iter().zip(&x[1][b.clone()]).zip(to).for_each(|((dy, w), to)| *to += dy / w),
-                }
+            for (by, slope) in dx.iter_mut().enumerate() {
+                let Some(slope) = slope else { continue };
+                let to = &mut slope.data[[&a, &b][by].clone()];
+                self.add_partial(by, x, [a.clone(), b.clone()], &dy[c.clone()], to);
             }
-            if let Some(slope) = right {
-                let to = &mut slope.data[b.clone()];
-                match self.function {
-                    Binary::Add => add_scaled(1.0, dy, to),
-                    Binary::Sub => add_scaled(-1.0, dy, to),
-                    Binary::Mul => dy.iter().zip(&x[0][a]).zip(to).for_each(|((dy, v), to)| *to += dy * v),
-                    Binary::Div => {
-                        let pairs = x[0][a].iter().zip(&x[1][b]);
-                        dy.iter().zip(pairs).zip(to).for_each(|((dy, (v, w)), to)| *to -= (dy / w) * (v / w));
-                    }
-                }
+        }
+    }
+
+    fn tangent(&self, _: &Weights, along: Along, dy: &mut [f32], _: &Threads) {
+        for [a, b, c] in self.runs(dy.len()) {
+            for (by, dx) in along.dx.iter().enumerate() {
+                let Some(dx) = dx else { continue };
+                let from = &dx[[&a, &b][by].clone()];
+                self.add_partial(by, along.x, [a.clone(), b.clone()], from, &mut dy[c.clone()]);
             }
+        }
+        if self.relu {
+            where_positive(along.y, dy);
+        }
+        if let Some([.., output]) = &self.images {
+            output.clear_halo(dy);
         }
     }
 
@@ -312,6 +377,9 @@ impl PerImage for Arrange {
         }
         if slope.add { add_scaled(1.0, &turned, slope.data) } else { slope.data.copy_from_slice(&turned) }
     }
+    fn tangent(&self, weights: &Weights, along: Along, dy: &mut [f32], threads: &Threads) {
+        along.dx[0].into_iter().for_each(|dx| self.forward(weights, &[dx], dy, threads));
+    }
     fn keeps(&self) -> Keeps {
         NEITHER
     }
@@ -329,6 +397,9 @@ impl PerImage for Copied {
         let Some(slope) = &mut back.dx[0] else { return };
         slope.ready();
         add_scaled(1.0, back.dy, slope.data);
+    }
+    fn tangent(&self, _: &Weights, along: Along, dy: &mut [f32], _: &Threads) {
+        along.dx[0].into_iter().for_each(|dx| dy.copy_from_slice(dx));
     }
     fn keeps(&self) -> Keeps {
         NEITHER

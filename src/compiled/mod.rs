@@ -167,12 +167,23 @@ impl Compiled {
     }
 
     /// The outputs, and their derivatives along `tangents` of inputs and parameters (zero for one that is not listed); a name that is both is `inputs/NAME` or `parameters/NAME`.
-    /// In either mode these are values and tangents of the specification ([`Function::jvp`]), by the parameters as they are now: the fast plan has no forward mode of its own.
-    pub fn jvp(&self, inputs: &Named<f32>, tangents: &Named<f32>) -> Result<(Named<f32>, Named<f32>), Error> {
+    /// The fast plan has tangents along all that is [`Compiled::differentiable`]; with every bit fixed they are those of [`Function::jvp`].
+    pub fn jvp(&mut self, inputs: &Named<f32>, tangents: &Named<f32>) -> Result<(Named<f32>, Named<f32>), Error> {
         given::check_inputs(&self.graph, inputs)?;
-        let parameters = self.words();
-        let function = Function::new(&self.run, &self.graph, &parameters);
-        self.threads.within(|| function.jvp(inputs, tangents))
+        let function = Function::new(&self.run, &self.graph, &self.parameters);
+        if self.plan.is_none() {
+            return self.threads.within(|| function.jvp(inputs, tangents));
+        }
+        let directions = function.directions(tangents)?;
+        given::asked(self.gradients)?;
+        for name in tangents.keys() {
+            let id = function.find(name)?;
+            given::planned(name, self.wanted.iter().any(|&(_, wanted)| wanted == id))?;
+        }
+        let outputs = self.forward(inputs)?;
+        let Compiled { graph, threads, plan: Some(plan), .. } = self else { return Ok(Default::default()) };
+        let moved = plan.tangents(inputs, &directions, threads).map_err(|failed| given::located(graph, failed))?;
+        Ok((outputs, moved))
     }
 
     /// One step of gradient descent: forward, backward from the `cotangents` of the outputs, and every parameter w moves to `w + (−rate)·gradient`.

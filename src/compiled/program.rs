@@ -1,4 +1,4 @@
-//! Programs: steps in stages, run forward and backward.
+//! Programs: steps in stages, run forward, backward and along a direction.
 //!
 //! A stage is either one step on the whole batch, or several steps on images, which are run for one image after the other (and images on several threads), so that
 //! what a stage makes and reads itself stays in the cache. Backward the stages run in reverse. Gradients of weights are summed over fixed groups of images and
@@ -8,6 +8,7 @@ mod backward;
 mod forward;
 mod frame;
 mod plan;
+mod tangent;
 
 use super::memory::Home;
 use super::step::{Back, PerBatch, PerImage, Sink, Slope};

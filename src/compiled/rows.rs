@@ -1,6 +1,6 @@
 //! Steps on a whole batch that work on rows, and batch normalisation.
 
-use super::step::{Back, Keeps, PerBatch, PerImage, Sink};
+use super::step::{Along, Back, Keeps, PerBatch, PerImage, Sink};
 use super::weights::Weights;
 use crate::ops::fast::image::Image;
 use crate::ops::fast::norm;
@@ -33,6 +33,10 @@ impl PerBatch for Softmax {
         norm::softmax_back(back.y, back.dy, slope.data, self.width, self.logarithm);
         Ok(())
     }
+    fn tangent(&self, _: &Weights, along: Along, dy: &mut [f32], _: &Threads) -> Result<(), EvalError> {
+        along.dx[0].into_iter().for_each(|dx| norm::softmax_along(along.y, dx, dy, self.width, self.logarithm));
+        Ok(())
+    }
     fn keeps(&self) -> Keeps {
         Keeps { x: false, y: true }
     }
@@ -56,6 +60,9 @@ impl PerBatch for LayerNorm {
     fn backward(&self, _: &mut Weights, _: Back, _: Sink, _: &Threads) -> Result<(), EvalError> {
         Err(EvalError::Internal { what: "a layer normalisation was planned without gradients" })
     }
+    fn tangent(&self, _: &Weights, _: Along, _: &mut [f32], _: &Threads) -> Result<(), EvalError> {
+        Err(EvalError::Internal { what: "a layer normalisation was planned without gradients" })
+    }
     fn keeps(&self) -> Keeps {
         Keeps { x: true, y: false }
     }
@@ -68,21 +75,28 @@ pub(super) struct Products {
     pub(super) sizes: [usize; 3],
 }
 
-impl PerBatch for Products {
-    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) -> Result<(), EvalError> {
+impl Products {
+    /// The products of the pairs of `x`, from `start`.
+    fn times(&self, x: [&[f32]; 2], start: Start, y: &mut [f32], threads: &Threads) {
         let [m, k, n] = self.sizes;
         let alone = Threads::new(1);
         let parts = x[0].chunks_exact(m * k).zip(x[1].chunks_exact(k * n)).zip(y.chunks_exact_mut(m * n));
         let of = |((a, b), c): ((&[f32], &[f32]), &mut [f32]), threads: &Threads| {
             let mut panels = Panels::zeros(k, n);
             panels.copy(b, n);
-            product(threads, Left { data: a, row: k, step: 1 }, m, &panels, c, n, Start::Zero, Finish::Store);
+            product(threads, Left { data: a, row: k, step: 1 }, m, &panels, c, n, start, Finish::Store);
         };
         if self.count < threads.count() {
             parts.for_each(|part| of(part, threads))
         } else {
             threads.each(parts, |part| of(part, &alone))
         }
+    }
+}
+
+impl PerBatch for Products {
+    fn forward(&self, _: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) -> Result<(), EvalError> {
+        self.times([x[0], x[1]], Start::Zero, y, threads);
         Ok(())
     }
 
@@ -108,6 +122,13 @@ impl PerBatch for Products {
         Ok(())
     }
 
+    fn tangent(&self, _: &Weights, along: Along, dy: &mut [f32], threads: &Threads) -> Result<(), EvalError> {
+        let Along { x, dx, .. } = along;
+        dx[0].into_iter().for_each(|dx| self.times([dx, x[1]], Start::Value, dy, threads));
+        dx[1].into_iter().for_each(|dx| self.times([x[0], dx], Start::Value, dy, threads));
+        Ok(())
+    }
+
     fn keeps(&self) -> Keeps {
         Keeps { x: true, y: false }
     }
@@ -127,6 +148,9 @@ impl PerImage for Measure {
         slope.ready();
         let (a, b) = back.dy.split_at(self.0.channels);
         norm::add_affine(&self.0, back.x[0], slope.data, a, b);
+    }
+    fn tangent(&self, _: &Weights, along: Along, dy: &mut [f32], _: &Threads) {
+        along.dx[0].into_iter().for_each(|dx| norm::moments_along(&self.0, along.x[0], dx, dy));
     }
     fn keeps(&self) -> Keeps {
         Keeps { x: true, y: false }
@@ -177,8 +201,34 @@ impl PerBatch for Join {
         Ok(())
     }
 
+    /// By the rule of [`norm::joined`], with tangents m′ of the means and s′ of the squared distances: μ′ is the mean of the m′, and
+    /// (σ²)′ = Σ (s′ + 2·pixels·(m − μ)·(m′ − μ′)) / n.
+    fn tangent(&self, _: &Weights, along: Along, dy: &mut [f32], _: &Threads) -> Result<(), EvalError> {
+        let (Along { x, y, dx, .. }, channels) = (along, self.image.channels);
+        let Some(dx) = dx[0] else { return Ok(()) };
+        let pixels = (self.image.extent[0] * self.image.extent[1]) as f64;
+        let images = (dx.len() / (2 * channels)) as f64;
+        for c in 0..channels {
+            let (mean, root) = (f64::from(y[c]), f64::from(y[channels + c]));
+            let of =
+                |values: &'_ [f32]| values.iter().skip(c).step_by(channels).map(|&v| f64::from(v)).collect::<Vec<_>>();
+            let (x, dx) = (of(x[0]), of(dx));
+            let moved = dx.iter().step_by(2).sum::<f64>() / images;
+            let squares: f64 = x
+                .chunks_exact(2)
+                .zip(dx.chunks_exact(2))
+                .map(|(x, dx)| dx[1] + 2.0 * pixels * (x[0] - mean) * (dx[0] - moved))
+                .sum();
+            let tilt = -0.5 * root * root * root * squares / (images * pixels);
+            for of in dy.chunks_exact_mut(2 * channels) {
+                (of[c], of[channels + c]) = (moved as f32, tilt as f32);
+            }
+        }
+        Ok(())
+    }
+
     fn keeps(&self) -> Keeps {
-        Keeps { x: false, y: true }
+        Keeps { x: true, y: true }
     }
 }
 
@@ -234,6 +284,25 @@ impl PerImage for Apply {
         }
     }
 
+    fn tangent(&self, weights: &Weights, along: Along, dy: &mut [f32], _: &Threads) {
+        let (Along { x, y, dx, dw }, channels) = (along, self.input.channels);
+        let still = vec![0.0; 2 * channels];
+        let zeros = Weights { panels: Vec::new(), vectors: vec![still[channels..].to_vec(); 2] };
+        let ((mean, root), (to_mean, to_root)) = (x[1].split_at(channels), dx[1].unwrap_or(&still).split_at(channels));
+        let (gain, dw) = (Apply::gain(weights, root), dw.unwrap_or(&zeros));
+        let both = Apply::gain(weights, to_root).into_iter().zip(Apply::gain(dw, root));
+        let tilt: Vec<f32> = both.map(|(a, b)| a + b).collect();
+        let shift: Vec<f32> =
+            dw.vectors[1].iter().zip(to_mean.iter().zip(&gain)).map(|(db, (m, g))| db - m * g).collect();
+        norm::affine(&self.input, x[0], &self.output, dy, [mean, &tilt, &shift], false);
+        if let Some(dx) = dx[0] {
+            norm::add_scaled_channels([&self.input, &self.output], dx, &gain, dy);
+        }
+        if self.relu {
+            where_positive(y, dy);
+        }
+    }
+
     fn keeps(&self) -> Keeps {
         Keeps { x: true, y: self.relu }
     }
@@ -257,6 +326,9 @@ impl PerBatch for GivenNorm {
         Ok(())
     }
     fn backward(&self, _: &mut Weights, _: Back, _: Sink, _: &Threads) -> Result<(), EvalError> {
+        Err(EvalError::Internal { what: "a normalisation was planned without gradients" })
+    }
+    fn tangent(&self, _: &Weights, _: Along, _: &mut [f32], _: &Threads) -> Result<(), EvalError> {
         Err(EvalError::Internal { what: "a normalisation was planned without gradients" })
     }
     fn keeps(&self) -> Keeps {

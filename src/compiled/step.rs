@@ -33,7 +33,7 @@ pub(super) enum Sink<'a> {
     Step(f32),
 }
 
-/// What a backward pass reads beside the cotangent.
+/// What a backward pass reads beside the cotangent, and a tangent beside those of the operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Keeps {
     /// The operands.
@@ -50,13 +50,23 @@ pub(super) struct Back<'a, 'b> {
     pub(super) dx: &'a mut [Option<Slope<'b>>],
 }
 
+/// What a tangent of a step is made from: the operands and the result as far as [`Keeps`] says, and the tangents of the operands and of the weights; an absent one is zero.
+pub(super) struct Along<'a> {
+    pub(super) x: &'a [&'a [f32]],
+    pub(super) y: &'a [f32],
+    pub(super) dx: &'a [Option<&'a [f32]>],
+    pub(super) dw: Option<&'a Weights>,
+}
+
 /// A step on one image: every slice is that of one image.
 pub(super) trait PerImage: Send + Sync + Debug {
     /// The result.
     fn forward(&self, weights: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads);
     /// The cotangents of the operands; the gradient of the weights is added to `dw`, where it is wanted.
     fn backward(&self, weights: &Weights, back: Back, dw: Option<&mut Weights>);
-    /// What [`PerImage::backward`] reads.
+    /// The tangent of the result, in `dy`, which is zeros.
+    fn tangent(&self, weights: &Weights, along: Along, dy: &mut [f32], threads: &Threads);
+    /// What [`PerImage::backward`] and [`PerImage::tangent`] read.
     fn keeps(&self) -> Keeps;
     /// What is made anew when the weights have changed, for [`PerImage::backward`].
     fn renew(&mut self, _: &Weights) {}
@@ -68,6 +78,8 @@ pub(super) trait PerBatch: Send + Sync + Debug {
     fn forward(&self, weights: &Weights, x: &[&[f32]], y: &mut [f32], threads: &Threads) -> Result<(), EvalError>;
     /// The cotangents of the operands and the gradient of the weights.
     fn backward(&self, weights: &mut Weights, back: Back, sink: Sink, threads: &Threads) -> Result<(), EvalError>;
-    /// What [`PerBatch::backward`] reads.
+    /// The tangent of the result, in `dy`, which is zeros.
+    fn tangent(&self, weights: &Weights, along: Along, dy: &mut [f32], threads: &Threads) -> Result<(), EvalError>;
+    /// What [`PerBatch::backward`] and [`PerBatch::tangent`] read.
     fn keeps(&self) -> Keeps;
 }

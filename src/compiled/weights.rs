@@ -4,6 +4,7 @@ use crate::ops::fast::convolution::Convolution;
 use crate::ops::fast::image::Image;
 use crate::ops::fast::pointwise::add_scaled;
 use crate::ops::fast::product::Panels;
+use crate::ops::fast::tile::Start;
 
 /// The packed parameters of one step, or a gradient of the same form.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,11 @@ impl Weights {
             panels: self.panels.iter().map(|p| Panels::zeros(p.rows, p.columns)).collect(),
             vectors: self.vectors.iter().map(|v| vec![0.0; v.len()]).collect(),
         }
+    }
+
+    /// What the sums of a product with them start from: the vector of this number, where there is one.
+    pub(super) fn bias(&self, index: usize) -> Start<'_> {
+        self.vectors.get(index).map_or(Start::Zero, |bias| Start::Bias(bias))
     }
 
     /// Fills it with zeros.

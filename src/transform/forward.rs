@@ -5,6 +5,7 @@
 
 use super::branch::Branch;
 use crate::error::{Code, Error};
+use crate::hardware::Hardware32;
 use crate::tape::{Id, Run, Tape};
 use std::collections::BTreeMap;
 use tl_kernel::context::EvalError;
@@ -32,22 +33,21 @@ pub(super) fn tangents(
             let failed = |error: EvalError| {
                 Error::new(Code::Evaluation, format!("node {id} ({}), forward", node.op.name()), error.to_string())
             };
-            tangent(run, &node.op, &parents, &of_parents, y).map_err(failed)?
+            tangent(run.hardware(), &node.op, &parents, &of_parents, y).map_err(failed)?
         };
         moved.push(tangent);
     }
     Ok(moved)
 }
 
-/// The tangent of one operation with value `y`.
-fn tangent(
-    run: &Run,
+/// The tangent of one operation with value `y`; none stands for zero.
+pub(crate) fn tangent(
+    hardware: &Hardware32,
     op: &Op,
     parents: &[&Tensor<f32>],
     tangents: &[Option<&Tensor<f32>>],
     y: &Tensor<f32>,
 ) -> Result<Option<Tensor<f32>>, EvalError> {
-    let hardware = run.hardware();
     if let ([Some(dx)], true) = (tangents, bends(op)) {
         let along = op.vjp(hardware, parents, y, dx, &[true])?.pop().flatten();
         return Ok(along.and_then(|values| Tensor::new(y.shape().clone(), values)));

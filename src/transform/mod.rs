@@ -30,7 +30,7 @@
 
 mod branch;
 mod clip;
-mod forward;
+pub(crate) mod forward;
 mod second;
 
 pub use clip::{clip_by_norm, clip_by_value};
@@ -251,8 +251,8 @@ impl<'a> Function<'a> {
         tangents.keys().map(|name| self.find(name)).collect()
     }
 
-    /// Tangents by node.
-    fn directions(&self, tangents: &Named<f32>) -> Result<BTreeMap<usize, Tensor<f32>>, Error> {
+    /// Tangents by node, in the shapes of the nodes.
+    pub(crate) fn directions(&self, tangents: &Named<f32>) -> Result<BTreeMap<usize, Tensor<f32>>, Error> {
         let direction = |(name, tangent): (&String, &Tensor<f32>)| {
             let id = self.find(name)?;
             let shape = &self.graph.nodes()[id].shape;

@@ -67,6 +67,22 @@ pub fn moments(image: &Image, x: &[f32], out: &mut [f32]) {
     );
 }
 
+/// The tangents of [`moments`] along `dx`: the mean of dx, and twice the sum of the products of both distances from their means.
+pub fn moments_along(image: &Image, x: &[f32], dx: &[f32], out: &mut [f32]) {
+    let channels = image.channels;
+    let mut of_x = vec![0.0; 2 * channels];
+    moments(image, x, &mut of_x);
+    moments(image, dx, out);
+    let (mean, (moved, squares)) = (&of_x[..channels], out.split_at_mut(channels));
+    let mut sums = [vec![0.0f64; channels]];
+    for row in image.rows() {
+        let pixels = dx[row.clone()].chunks_exact(channels);
+        let apart: Vec<f32> = pixels.flat_map(|dx| dx.iter().zip(&*moved).map(|(dx, mean)| dx - mean)).collect();
+        add_rows(&x[row], &apart, mean, &mut sums, |x, dx, mean| [(x - mean) * dx]);
+    }
+    squares.iter_mut().zip(&sums[0]).for_each(|(to, sum)| *to = (2.0 * sum) as f32);
+}
+
 /// Mean and 1/√(variance + epsilon), by channel, of images of `count` pixels from their [`moments`] (Chan, Golub and LeVeque 1979).
 pub fn joined(moments: &[f32], channels: usize, count: usize, epsilon: f32) -> (Vec<f64>, Vec<f64>) {
     let images = moments.len() / (2 * channels);
@@ -134,6 +150,21 @@ pub fn affine_back(
         },
     );
     sums
+}
+
+/// Adds `x · gain` to `y`, by channel.
+pub fn add_scaled_channels([from, to]: [&Image; 2], x: &[f32], gain: &[f32], y: &mut [f32]) {
+    let channels = from.channels;
+    vectorized(
+        #[inline(always)]
+        || {
+            for (a, b) in from.rows().zip(to.rows()) {
+                for (x, y) in x[a].chunks_exact(channels).zip(y[b].chunks_exact_mut(channels)) {
+                    x.iter().zip(y).zip(gain).for_each(|((x, y), gain)| *y += x * gain);
+                }
+            }
+        },
+    );
 }
 
 /// Adds `a + b · x` to `dx`, by channel.
@@ -212,6 +243,22 @@ pub fn softmax_back(y: &[f32], dy: &[f32], dx: &mut [f32], width: usize, logarit
                     let sum: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
                     dx.iter_mut().zip(dy).zip(y).for_each(|((dx, dy), y)| *dx += y * (dy - sum));
                 }
+            }
+        },
+    );
+}
+
+/// The tangent of [`softmax`], added: the derivative of softmax is its own transpose, that of its logarithm is not.
+pub fn softmax_along(y: &[f32], dx: &[f32], dy: &mut [f32], width: usize, logarithm: bool) {
+    if !logarithm {
+        return softmax_back(y, dx, dy, width, false);
+    }
+    vectorized(
+        #[inline(always)]
+        || {
+            for ((y, dx), dy) in y.chunks_exact(width).zip(dx.chunks_exact(width)).zip(dy.chunks_exact_mut(width)) {
+                let mean: f32 = y.iter().zip(dx).map(|(&y, dx)| exp(y) * dx).sum();
+                dy.iter_mut().zip(dx).for_each(|(dy, dx)| *dy += dx - mean);
             }
         },
     );

@@ -224,7 +224,7 @@ functions! { function:
     Function::Rsqrt => |x, y| 1.0 / x.sqrt(), -0.5 * y / x;
     Function::Reciprocal => |x, y| 1.0 / x, -y * y;
     Function::Tanh => |x, y| tanh(x), 1.0 - y * y;
-    Function::Sigmoid => |x, y| sigmoid(x), y * (1.0 - y);
+    Function::Sigmoid => |x, y| sigmoid(x), { let e = exp(-x.abs()); e / ((1.0 + e) * (1.0 + e)) }; // y·(1 − y) cancels near 1
     Function::Silu => |x, y| x * sigmoid(x), { let s = sigmoid(x); s * (1.0 + x * (1.0 - s)) };
     Function::Erf => |x, y| erf(x), std::f32::consts::FRAC_2_SQRT_PI * exp(-x * x);
     Function::GeluErf => |x, y| 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2)),

@@ -34,7 +34,7 @@ impl Pool {
     }
 
     /// Where the cells that the window of an output pixel sees begin in the input, row-major.
-    fn cells(&self, y: usize, x: usize) -> impl Iterator<Item = usize> {
+    fn cells(&self, y: usize, x: usize) -> impl DoubleEndedIterator<Item = usize> {
         let place =
             move |axis: usize, o: usize, k: usize| o * self.stride[axis] + k * self.dilation[axis] - self.pad[axis];
         let (rows, columns) = (self.within(0, y), self.within(1, x));
@@ -90,6 +90,26 @@ impl Pool {
                             let sent = if *x == *y { *left } else { 0.0 };
                             *dx += sent;
                             *left -= sent;
+                        }
+                    }
+                }
+            },
+        );
+    }
+
+    /// The tangents of the maxima `y` of `x`: each that of the first maximum.
+    pub fn max_along(&self, x: &[f32], y: &[f32], dx: &[f32], dy: &mut [f32]) {
+        let channels = self.output.channels;
+        vectorized(
+            #[inline(always)]
+            || {
+                for (row, column) in self.pixels() {
+                    let at = self.output.pixel(row, column);
+                    let (y, dy) = (&y[at..at + channels], &mut dy[at..at + channels]);
+                    for cell in self.cells(row, column).rev() {
+                        let cells = x[cell..cell + channels].iter().zip(&dx[cell..cell + channels]);
+                        for (((x, dx), y), dy) in cells.zip(y).zip(&mut *dy) {
+                            *dy = if *x == *y { *dx } else { *dy };
                         }
                     }
                 }
