@@ -1,8 +1,9 @@
 """A ResNet-34 on a 224 x 224 image, certified and checked: seconds and peak memory of each.
 
-Parameters are He-random from a seed (the second scale of each block is a half, so that outputs are of size one); the image is random. The
-recorded outputs are those that the engine computes in binary32; the claim is `forward`, each within 1e-4 of its exact real value.
-Run `cargo build --release -p tl -p tl-check` first, then `python benches/peers/resnet34.py [--jobs 2]`."""
+Parameters are He-random from a seed; the image is random. The second scale of each block is a half, so that outputs are of size one; with `--scale 1` they
+grow by about a root of two a block. The recorded outputs are those that the engine computes in binary32; the claim is `forward`, each within 1e-4 of its exact
+real value, which larger outputs are not: such a certificate is decided, too, and rejected.
+Run `cargo build --release -p tl -p tl-check` first, then `python benches/peers/resnet34.py [--jobs 2] [--scale 1]`."""
 
 import argparse
 import os
@@ -21,8 +22,8 @@ BLOCKS = [(64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)]
 class Network:
     """Nodes and parameters, appended layer by layer; every method returns the name of its output."""
 
-    def __init__(self, seed):
-        self.random = np.random.default_rng(seed)
+    def __init__(self, seed, scale):
+        self.random, self.scale = np.random.default_rng(seed), scale
         self.nodes, self.parameters = [], []
 
     def parameter(self, value):
@@ -46,14 +47,14 @@ class Network:
 
     def block(self, x, fan_in, out, stride):
         y = self.node("Relu", [self.conv(x, fan_in, out, 3, stride)])
-        y = self.conv(y, out, out, 3, 1, scale=0.5)
+        y = self.conv(y, out, out, 3, 1, scale=self.scale)
         if (fan_in, stride) != (out, 1):
             x = self.conv(x, fan_in, out, 1, stride)
         return self.node("Relu", [self.node("Add", [y, x])])
 
 
-def resnet34(seed, side):
-    net = Network(seed)
+def resnet34(seed, side, scale):
+    net = Network(seed, scale)
     x = net.node("Relu", [net.conv("image", 3, 64, 7, 2)])
     x = net.node("MaxPool", [x], kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
     fan_in = 64
@@ -89,10 +90,11 @@ def main():
     parser.add_argument("--seed", type=int, default=34)
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--scale", type=float, default=0.5)
     options = parser.parse_args()
     folder = TARGET / "peers"
     folder.mkdir(parents=True, exist_ok=True)
-    model, image = resnet34(options.seed, options.side)
+    model, image = resnet34(options.seed, options.side, options.scale)
     onnx.save(model, folder / "resnet34.onnx")
     np.save(folder / "image.npy", image)
     certificate = folder / "resnet34.json"
