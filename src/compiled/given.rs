@@ -63,7 +63,8 @@ pub(super) fn asked(gradients: bool) -> Result<(), Error> {
 
 /// Whether the plan has tangents along the source of this name.
 pub(super) fn planned(name: &str, wanted: bool) -> Result<(), Error> {
-    let message = "there is no tangent along it: it leads to labels, masks or weights of classes, or it is an input of a graph that was compiled without `Options::inputs`";
+    let message = "there is no tangent along it: it leads to labels, masks or weights of classes, or it is an input and \
+        the graph was compiled without `Options::inputs`";
     if wanted { Ok(()) } else { Err(Error::new(Code::Gradient, format!("{name:?}"), message)) }
 }
 

@@ -9,7 +9,8 @@ mod emit;
 mod pattern;
 
 use super::batches::{Affine, Copy, Moved, Specified, WRONG_SIZE};
-use super::images::{Arrange, Combine, Convolve, Copied, Depthwise, Kind, Pointwise, Pooling};
+use super::convolutions::{Convolve, Depthwise};
+use super::images::{Arrange, Combine, Copied, Kind, Pointwise, Pooling};
 use super::memory::Home;
 use super::program::{Action, Step, Value};
 use super::rows::{Apply, GivenNorm, Join, LayerNorm, Measure, Products, Softmax};

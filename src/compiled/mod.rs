@@ -11,6 +11,7 @@
 mod documentation {}
 
 mod batches;
+mod convolutions;
 mod fast;
 mod given;
 mod images;
