@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-# Absolute and relative tolerance. Rounding moves the activations of the deep networks across kinks (relu, relu6), where the gradient jumps.
+# Absolute and relative tolerance. Gradients of ResNet-34 are large; in MobileNetV2 rounding moves activations across kinks of relu6 (`benches/peers/kinks.py`).
 NETWORKS = {
     "mnist_mlp": ("1e-5", "1e-4"),
     "mnist_cnn": ("1e-5", "1e-4"),
