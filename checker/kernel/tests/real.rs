@@ -151,13 +151,13 @@ fn quotients_that_fit_are_exact_and_those_beside_a_tie_are_in_their_ball() {
     };
     for limbs in [1, 2, 3, 4, 5, 6, 7, 9] {
         let precision = 64 * limbs - 9;
-        for k in 0..60 {
-            let divisor = random(if k % 4 == 0 { 24 } else { 64 * limbs + 40 });
+        for k in 0..60u64 {
+            let divisor = random(if k.is_multiple_of(4) { 24 } else { 64 * limbs + 40 });
             let quotient = |q: &BigInt| {
                 let (a, b) = (Dyadic::new(q * &divisor, 5), Dyadic::new(divisor.clone(), -9));
-                Ball::exact(if k % 3 == 0 { a.neg() } else { a }).div(&Ball::exact(b), precision).unwrap()
+                Ball::exact(if k.is_multiple_of(3) { a.neg() } else { a }).div(&Ball::exact(b), precision).unwrap()
             };
-            let value = |q: &BigInt| Dyadic::new(if k % 3 == 0 { -q } else { q.clone() }, 14);
+            let value = |q: &BigInt| Dyadic::new(if k.is_multiple_of(3) { -q } else { q.clone() }, 14);
             let odd = random(precision - k % 8);
             let ball = quotient(&odd);
             assert!(ball.is_exact() && *ball.mid() == value(&odd), "{odd:x} at {precision} bits: {ball:?}");

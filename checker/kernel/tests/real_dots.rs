@@ -190,7 +190,7 @@ fn what_limbs_and_digits_cut_off_is_in_the_radius_at_every_scale() {
     // the last of 131 bits or to much more.
     let terms = 127;
     for tail in (1..52).map(|zeros: u32| (BigInt::from(1) << (200 - 131 - zeros)) - 1) {
-        let number = |t: usize| (BigInt::from(if t % 2 == 0 { 1 } else { -1 }) << 200) + &tail;
+        let number = |t: usize| (BigInt::from(if t.is_multiple_of(2) { 1 } else { -1 }) << 200) + &tail;
         for (left, right) in [(0, 0), (400, 400), (-400, -400), (400, -900)] {
             let xs: Vec<Ball> = (0..terms).map(|t| Ball::exact(Dyadic::new(number(t), left))).collect();
             let ys = vec![Ball::exact(Dyadic::new(BigInt::from(1 << 23), right)); terms];
@@ -269,7 +269,7 @@ fn inexact_or_long_words_are_not_taken_for_short_exact_ones() {
         let plain = vec![exact(most, 0); terms];
         for rows in [1, 2, 25] {
             for (left, right) in [(&odd, &plain), (&plain, &odd), (&odd, &odd)] {
-                let (left, right) = (vec![&left[..]; rows].concat(), vec![&right[..]; 2].concat());
+                let (left, right) = (vec![&left[..]; rows].concat(), [&right[..]; 2].concat());
                 let (left, right) = (Rows::contiguous(&left, terms), Rows::contiguous(&right, terms));
                 assert_enclosed(&Real::new(128), &left, &right, None, &format!("{first:?} {second:?}, {rows} rows"));
             }
