@@ -4,6 +4,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use std::cmp::Ordering::{self, Equal, Less};
 use tl_kernel::cert::json::{Cursor, parse};
 use tl_kernel::context::interval::{Enclosure, Interval};
 use tl_kernel::context::rational::{Number, Rational};
@@ -286,6 +287,28 @@ fn a_precision_is_that_asked_for_or_the_least() {
 fn an_interval_with_its_ends_out_of_order_cannot_be_built() {
     assert!(Enclosure::new(Dyadic::one(), Dyadic::zero()).is_none());
     assert!(Enclosure::new(d(2, 0), d(1, 1)).is_some_and(|x| x.is_point()));
+}
+
+#[test]
+fn intervals_that_meet_are_in_no_order_and_their_hull_holds_both() {
+    let context = Interval::new(64);
+    for (x, y, order, hull) in [
+        (("1", "1"), ("1", "1"), Some(Equal), ("1", "1")),
+        (("1", "1"), ("2", "2"), Some(Less), ("1", "2")),
+        (("1", "2"), ("3", "3"), Some(Less), ("1", "3")),
+        (("1", "2"), ("3", "5"), Some(Less), ("1", "5")),
+        (("1", "2"), ("2", "3"), None, ("1", "3")),
+        (("1", "2"), ("2", "2"), None, ("1", "2")),
+        (("1", "1"), ("1", "2"), None, ("1", "2")),
+        (("1", "2"), ("1", "2"), None, ("1", "2")),
+        (("1", "4"), ("2", "3"), None, ("1", "4")),
+        (("-3", "2"), ("-2", "5"), None, ("-3", "5")),
+    ] {
+        let (x, y, hull) = (between(x.0, x.1), between(y.0, y.1), between(hull.0, hull.1));
+        assert_eq!(context.order(&x, &y), Ok(order), "{x:?} {y:?}");
+        assert_eq!(context.order(&y, &x), Ok(order.map(Ordering::reverse)), "{y:?} {x:?}");
+        assert_eq!((context.hull(&x, &y), context.hull(&y, &x)), (Ok(hull.clone()), Ok(hull)), "{x:?} {y:?}");
+    }
 }
 
 #[test]

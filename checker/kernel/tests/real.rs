@@ -1,7 +1,7 @@
 //! The real reading against an independent implementation (tests/data/real_reference.py) and against exact rationals.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test stops at the first surprise")]
 
-use num_bigint::BigInt;
+use num_bigint::{BigInt, Sign};
 use std::cmp::Ordering::{Equal, Greater, Less};
 use tl_kernel::context::real::{Ball, Real};
 use tl_kernel::context::{Context, EvalError, Rows};
@@ -133,6 +133,44 @@ fn rows_that_cancel_are_exact_to_the_precision_however_many_meet() {
             assert!(sum.contains(&whole), "{at} at {p} bits: {sum:?}");
             assert!(sum.rad() <= whole.abs().scaled(2 - p as i64), "{at} at {p} bits: {sum:?}");
             assert_eq!(sum.mid(), sums(x, y, p)[0].mid(), "{at} at {p} bits");
+        }
+    }
+}
+
+#[test]
+fn quotients_that_fit_are_exact_and_those_beside_a_tie_are_in_their_ball() {
+    // Of N limbs each; a precision of 64 N − 9 bits leaves nine of them below a quotient of [1/2, 1).
+    let mut state = 17;
+    let mut random = |bits: u64| {
+        let digits = (0..=bits / 32).map(|_| {
+            state = 6_364_136_223_846_793_005u64.wrapping_mul(state).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 32) as u32
+        });
+        let whole = BigInt::from_slice(Sign::Plus, &digits.collect::<Vec<u32>>());
+        ((whole >> (32 * (bits / 32 + 1) - bits)) | BigInt::from(1) << (bits - 1)) | BigInt::from(1)
+    };
+    for limbs in [1, 2, 3, 4, 5, 6, 7, 9] {
+        let precision = 64 * limbs - 9;
+        for k in 0..60u64 {
+            let divisor = random(if k.is_multiple_of(4) { 24 } else { 64 * limbs + 40 });
+            let quotient = |q: &BigInt| {
+                let (a, b) = (Dyadic::new(q * &divisor, 5), Dyadic::new(divisor.clone(), -9));
+                Ball::exact(if k.is_multiple_of(3) { a.neg() } else { a }).div(&Ball::exact(b), precision).unwrap()
+            };
+            let value = |q: &BigInt| Dyadic::new(if k.is_multiple_of(3) { -q } else { q.clone() }, 14);
+            let odd = random(precision - k % 8);
+            let ball = quotient(&odd);
+            assert!(ball.is_exact() && *ball.mid() == value(&odd), "{odd:x} at {precision} bits: {ball:?}");
+            let tie = random(precision + 1) << 8u32;
+            for beside in [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 8, 11, 14, 17, 20, 24] {
+                let q = &tie + beside;
+                let ball = quotient(&q);
+                assert!(ball.contains(&value(&q)), "{q:x} at {precision} bits: {ball:?}");
+                assert!(
+                    ball.rad() <= Dyadic::power_of_two(64 * limbs as i64 + 14 - precision as i64),
+                    "{q:x}: {ball:?}"
+                );
+            }
         }
     }
 }

@@ -65,6 +65,7 @@ fn assert_enclosed(real: &Real, left: &Rows<'_, Ball>, right: &Rows<'_, Ball>, b
         for end in [mid.add(&rad), mid.sub(&rad)] {
             assert!(dot.contains(&end), "{what}, product {i} {j}: {dot:?} misses {end:?}");
         }
+        assert!(dot.mid().normalised().bits() <= real.precision(), "{what}, product {i} {j}: {dot:?} is not rounded");
         let unit = mid.top().map_or(Dyadic::zero(), |top| Dyadic::power_of_two(top - real.precision() as i64));
         // A radius or a size is rounded up to 2^−26 of the greatest of its row.
         let sides = most.0.mul(&wide.1).add(&most.1.mul(&wide.0)).add(&wide.0.mul(&wide.1));
@@ -184,9 +185,55 @@ fn short_words_at_the_limits_of_their_window_give_the_exact_sum() {
 }
 
 #[test]
+fn what_limbs_and_digits_cut_off_is_in_the_radius_at_every_scale() {
+    // 2^200 + tail, then pairs of 2^200 + tail and −2^200 + tail: the sum is about 2^200, and the tails, where they are cut off, add up to 1/100 of
+    // the last of 131 bits or to much more.
+    let terms = 127;
+    for tail in (1..52).map(|zeros: u32| (BigInt::from(1) << (200 - 131 - zeros)) - 1) {
+        let number = |t: usize| (BigInt::from(if t.is_multiple_of(2) { 1 } else { -1 }) << 200) + &tail;
+        for (left, right) in [(0, 0), (400, 400), (-400, -400), (400, -900)] {
+            let xs: Vec<Ball> = (0..terms).map(|t| Ball::exact(Dyadic::new(number(t), left))).collect();
+            let ys = vec![Ball::exact(Dyadic::new(BigInt::from(1 << 23), right)); terms];
+            let exact = Dyadic::new(((BigInt::from(1) << 200) + &tail * 127) << 23, left + right);
+            for rows in [1, 3, 25] {
+                let (xs, real) = (vec![&xs[..]; rows].concat(), Real::new(131));
+                let (xs, ys) = (Rows::contiguous(&xs, terms), Rows::contiguous(&ys, terms));
+                for dot in [real.dots(&xs, &ys, None).unwrap(), real.dots(&ys, &xs, None).unwrap()].concat() {
+                    assert!(dot.contains(&exact), "{rows} rows at 2^{left} and 2^{right}, tail {tail:x}: {dot:?}");
+                    let units = Dyadic::power_of_two(exact.top().unwrap() - 131 + 1);
+                    assert!(dot.rad() <= units, "{rows} rows at 2^{left} and 2^{right}, tail {tail:x}: {dot:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_beyond_127_bits_of_greatest_limbs_are_not_formed_in_limbs() {
+    // 46 bits by 63 bits, which the first eight words hide: 2^18 of these products and more are beyond 2^127.
+    let (terms, most) = ((1 << 18) + 99, (1 << 24) - 1);
+    let row = |sign: i64, exponent: i64| -> Vec<Ball> {
+        let at = |t: usize| if t < 8 { 0 } else { exponent };
+        (0..terms).map(|t| Ball::exact(Dyadic::new(BigInt::from(sign * most), at(t)))).collect()
+    };
+    let exact = |sign: i64| {
+        let square = Dyadic::integer(most).mul(&Dyadic::integer(sign * most));
+        let rest = square.mul(&Dyadic::integer(terms as i64 - 8));
+        square.scaled(3).add(&rest.scaled(9 + 15))
+    };
+    for sign in [1, -1] {
+        let (xs, ys) = (row(sign, 9), row(1, 15));
+        let dots = Real::new(256).dots(&Rows::contiguous(&xs, terms), &Rows::contiguous(&ys, terms), None).unwrap();
+        assert!(dots[0].is_exact() && *dots[0].mid() == exact(sign), "{sign}: {:?}", dots[0]);
+    }
+}
+
+#[test]
 fn few_fat_or_long_rows_against_short_words_are_enclosed() {
     let mut random = Random(16);
-    for (precision, words, span) in [(32, 1, 3), (64, 1, 20), (128, 3, 2), (128, 3, 60), (200, 4, 3), (200, 4, 500)] {
+    for (precision, words, span) in
+        [(32, 1, 3), (64, 1, 20), (128, 3, 2), (128, 3, 60), (200, 4, 3), (200, 4, 500), (340, 8, 3), (1000, 20, 3)]
+    {
         for (left_rows, fat) in [(1, false), (1, true), (2, true), (5, true), (9, false), (24, true)] {
             let (x, bias) = (random.balls(left_rows * 33, words, span, fat), random.balls(7, 2, 5, fat));
             let mut weights = random.balls(7 * 33, 1, 0, false);
@@ -199,12 +246,34 @@ fn few_fat_or_long_rows_against_short_words_are_enclosed() {
             assert_enclosed(&Real::new(precision), &rows.0, &rows.1, Some(&bias), &what);
         }
     }
-    // One inexact weight, and one of 25 bits, send the rows the other way.
-    for odd in [Ball::new(Dyadic::integer(3), Mag::new(1, -20)), Ball::exact(Dyadic::integer((1 << 24) + 1))] {
-        let (x, mut weights) = (random.balls(40, 3, 9, true), vec![Ball::exact(Dyadic::integer(5)); 40]);
-        weights[33] = odd;
-        let rows = (Rows::contiguous(&x, 20), Rows::contiguous(&weights, 20));
-        assert_enclosed(&Real::new(128), &rows.0, &rows.1, None, "an odd weight");
+}
+
+#[test]
+fn inexact_or_long_words_are_not_taken_for_short_exact_ones() {
+    let (exact, most, terms) = (|m: i64, e: i64| Ball::exact(Dyadic::new(BigInt::from(m), e)), (1i64 << 24) - 1, 20);
+    let fat = |m: i64| Ball::new(Dyadic::integer(m), Mag::new(1, -20));
+    // Ten words, which tell the window, and ten others.
+    for (first, second) in [
+        (exact(most, 0), exact(-most, 3)),
+        (fat(most), fat(most - 1)),
+        (fat(-most), exact(most, 0)),
+        (exact(most, 0), fat(most)),
+        (exact(most + 1, 0), exact(most + 2, 0)),
+        (exact(most, 0), exact(most + 2, 0)),
+        (exact((1 << 40) - 1, 0), exact(-1 - (1 << 39), 31)),
+        (exact(1 << 40, 0), exact(-1 << 41, 31)),
+        (exact((1 << 40) - 1, 0), fat((1 << 40) - 1)),
+        (exact(5, 0), fat(3)),
+    ] {
+        let odd = [vec![first.clone(); 10], vec![second.clone(); 10]].concat();
+        let plain = vec![exact(most, 0); terms];
+        for rows in [1, 2, 25] {
+            for (left, right) in [(&odd, &plain), (&plain, &odd), (&odd, &odd)] {
+                let (left, right) = (vec![&left[..]; rows].concat(), [&right[..]; 2].concat());
+                let (left, right) = (Rows::contiguous(&left, terms), Rows::contiguous(&right, terms));
+                assert_enclosed(&Real::new(128), &left, &right, None, &format!("{first:?} {second:?}, {rows} rows"));
+            }
+        }
     }
 }
 

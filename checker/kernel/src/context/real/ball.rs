@@ -238,3 +238,30 @@ impl Ball {
         Some(quotient.widened(numerator.over(other.mignitude())?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balls_that_touch_are_in_order_one_way_and_open_the_other() {
+        let exact = |x| Ball::exact(Dyadic::integer(x));
+        let fat = |mid| Ball::new(Dyadic::integer(mid), Mag::power_of_two(0));
+        for (x, y, at_most, order) in [
+            (exact(3), exact(3), Some(true), Some(Ordering::Equal)),
+            (exact(3), exact(4), Some(true), Some(Ordering::Less)),
+            (exact(4), exact(3), Some(false), Some(Ordering::Greater)),
+            (fat(2), fat(4), Some(true), None),
+            (fat(4), fat(2), None, None),
+            (fat(2), exact(3), Some(true), None),
+            (exact(3), fat(2), None, None),
+            (fat(4), exact(3), None, None),
+            (exact(3), fat(4), Some(true), None),
+            (fat(3), fat(4), None, None),
+            (fat(2), fat(5), Some(true), Some(Ordering::Less)),
+            (fat(5), fat(2), Some(false), Some(Ordering::Greater)),
+        ] {
+            assert_eq!((x.at_most(&y), x.compare(&y)), (at_most, order), "{x:?} {y:?}");
+        }
+    }
+}

@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::constants::{Constant, compute};
-use super::limbs::{Fixed, divide, mul};
+use super::limbs::{Fixed, divide, mul, series, split};
 use super::tables::{Table, entry, wide};
 use super::{Real, atan, erf, exp, hyperbolic, log, sinh, trig};
 use crate::number::Dyadic;
@@ -131,6 +131,37 @@ fn products_and_quotients_are_within_their_units_below() {
     check::<3>(&mut state);
     check::<7>(&mut state);
     check::<40>(&mut state);
+    check::<63>(&mut state); // where a step more is needed
+}
+
+#[test]
+fn a_series_has_as_many_terms_as_it_is_asked_for() {
+    // Σ (±x)^k (1 − 2^−k−1) at x = 2^−16
+    let one = || Dyadic::power_of_two(0);
+    for count in 1..5usize {
+        for alternating in [false, true] {
+            let coefficient = |k: usize| -> [u64; 3] { [0, 0, !0 << (63 - k)] };
+            let sum = series(&[0, 0, 1 << 48], count, alternating, coefficient);
+            let term = |k: i64| {
+                let size = one().sub(&Dyadic::power_of_two(-k - 1)).scaled(-16 * k);
+                if alternating && k % 2 == 1 { size.neg() } else { size }
+            };
+            let exact = (0..count as i64).fold(Dyadic::zero(), |sum, k| sum.add(&term(k)));
+            let error = Dyadic::new(integer(&sum), -192).sub(&exact).abs();
+            assert!(error <= Dyadic::new(5.into(), -192), "{count} terms, alternating {alternating}: {sum:x?}");
+        }
+    }
+}
+
+#[test]
+fn the_whole_part_of_a_number_is_what_is_left_of_it_modulo_two_to_the_64() {
+    let mantissa = random(&mut 3, 4);
+    for scale in -320..320 {
+        let x = Dyadic::new(-&mantissa, -130);
+        let (whole, fraction) = split::<2>(&x, scale);
+        let bits = Dyadic::new(mantissa.clone(), scale - 130 + 128).floor() % (BigInt::one() << 192u32);
+        assert_eq!((BigInt::from(whole) << 128u32) + integer(&fraction), bits, "2^{scale}");
+    }
 }
 
 #[test]
