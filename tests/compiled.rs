@@ -139,6 +139,27 @@ fn tangents_at_kinks_and_ties_are_those_of_the_specification() {
     assert!(found[&format!("y{pooled}")].data().iter().all(|tangent| inputs["x0"].data().contains(tangent)));
 }
 
+/// A clamp whose lower end is its upper end, or above it, is the upper end everywhere, with the slope 0.
+#[test]
+fn a_clamp_to_one_point_is_a_constant_in_either_mode() {
+    for ends in [["2", "2"], ["3", "2"]] {
+        let mut d = networks::Draft::new(13);
+        let x = d.input(&[2, 3]);
+        let [lo, hi] = ends.map(|end| vec![tl_kernel::number::Exact::parse(end).unwrap()]);
+        d.op(Op::Clamp(tl_kernel::spec::clamp::Clamp { lo, hi }), &[x]);
+        let (graph, parameters, inputs) = d.finish();
+        let at = inputs.iter().map(|(name, x)| (name.clone(), x.map(|_| 2.0))).collect();
+        for deterministic in [false, true] {
+            let options = Options { deterministic, inputs: true, ..Options::default() };
+            let mut compiled = Compiled::new(&graph, &parameters, options).unwrap();
+            let ones = |y: &Named<f32>| y.iter().map(|(name, y)| (name.clone(), y.map(|_| 1.0))).collect();
+            let (outputs, gradients) = compiled.vjp(&at, ones).unwrap();
+            assert!(outputs.values().all(|y| y.data().iter().all(|&y| y == 2.0)), "{ends:?}: {outputs:?}");
+            assert!(gradients["x0"].data().iter().all(|&g| g == 0.0), "{ends:?}: {gradients:?}");
+        }
+    }
+}
+
 /// One step moves every parameter by −rate times its gradient.
 #[test]
 fn a_step_is_a_gradient_times_a_rate() {

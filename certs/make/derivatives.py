@@ -44,7 +44,13 @@ def inputs(x=X):
 def gradient(recorded, tolerance=ZERO, x=X, net=NET, output=7, cotangents=None, parameters=PARAMETERS, at=None, **claim):
     claim = {"kind": "gradient", "tolerance": tolerance, "gradients": [recorded]} | claim
     claim |= {"cotangents": [cotangents]} if isinstance(cotangents, dict) else {}
-    return certificate(claim, graph(net, loss=output), [at or inputs(x)], parameters=parameters)
+    return certificate(claim, graph(net, loss=output), [inputs(x) if at is None else at], parameters=parameters)
+
+
+def both(document, **outputs):
+    """The same of a graph with these outputs."""
+    document["model"]["graph"]["outputs"] = outputs
+    return document
 
 
 def only(recorded, group, name, tensor=None):
@@ -179,8 +185,41 @@ def write(c):
              node("nll", [0, 1], [], targets="labels", ignore_index=[], reduction="sum")],
         output=2, parameters={}, at={"x": tensor([1, 2], [-1, -2]), "t": tensor([1], [1])},
     ), "TL0201")
+    # Accepted with slope 1 until a clamp to one point was told from one to an interval.
+    point = [source("input", "x", [1, 1]), source("const", "w", [1, 1]), node("linear", [0, 1], [1, 1]),
+             node("clamp", [2], [1, 1], lo=["6"], hi=["6"]), node("sum", [3], [], axes=[0, 1], keepdims=False)]
+    c.add("gradient_clamp_to_a_point", "a clamp to one point is a constant, and has the slope 0 at that point, too", gradient(
+        {"parameters": {"w": tensor([1, 1], [3])}}, net=point, output=4, parameters={"w": tensor([1, 1], [2])}, at={"x": tensor([1, 1], [3])}), "TL0271")
+    # Accepted until an output that is left out had its cotangent zero carried back like any other.
+    aside = {"net": [source("input", "x", [1]), node("sqrt", [0], [1]), node("add", [0, 0], [1])], "at": {"x": tensor([1], [0])}}
+    c.add("gradient_left_out_output_undefined", "the output whose cotangent is left out has no derivative there", both(
+        gradient({"inputs": {"x": tensor([1], [2])}}, output=2, parameters={}, cotangents={"a": tensor([1], [1])}, **aside), a=2, b=1), "TL0201")
+    classes = [source("input", "x", [1, 2]), source("input", "t", [1]),
+               node("nll", [0, 1], [], targets="labels", ignore_index=[], reduction="sum"), node("add", [0, 0], [1, 2])]
+    at = {"x": tensor([1, 2], [0.5, 0.25]), "t": tensor([1], [1])}
+    c.add("gradient_left_out_labels", "labels have no gradient, though the cotangent of their loss is left out", both(
+        gradient({"inputs": {"t": tensor([1], [0])}}, net=classes, output=3, parameters={}, at=at, cotangents={"a": tensor([1, 2], [1, 1])}), a=3, b=2), "TL0201")
+    masked = [source("input", "x", [2]), source("input", "m", [2]), node("masked_softmax", [0, 1], [2], axis=0, fully_blocked="zeros"), node("add", [0, 0], [2])]
+    half = {"x": tensor([2], [0.5, 0.25]), "m": tensor([2], [0.5, 1])}
+    c.add("gradient_left_out_mask", "a mask has no gradient, and this one is none", both(
+        gradient({"inputs": {"m": tensor([2], [0, 0])}}, net=masked, output=3, parameters={}, at=half, cotangents={"a": tensor([2], [1, 1])}), a=3, b=2), "TL0201")
+
+    c.section("accept", "A constant")
+    c.add("gradient_clamp_to_a_point", "a clamp to one point has the slope 0 everywhere", gradient(
+        {"parameters": {"w": tensor([1, 1], [0])}}, net=point, output=4, parameters={"w": tensor([1, 1], [2])}, at={"x": tensor([1, 1], [3])}))
 
     c.section("decline", "Gradients that are not decided")
+    few = {"parameters": {"p": tensor([], [1]), "q": tensor([], [1])}, "at": {}}
+    spread = [source("const", "p", []), node("broadcast", [0], [1, 4096, 4096], shape=[1, 4096, 4096]),
+              source("const", "q", []), node("broadcast", [2], [4096, 4096, 1], shape=[4096, 4096, 1]),
+              node("matmul", [1, 3], [4096, 4096, 1]), node("sum", [4], [], axes=[0, 1, 2], keepdims=False)]
+    c.add("gradient_blocks_of_products", "a short text whose reverse rule would hold 2^36 values for a while", gradient(
+        {"parameters": {"p": tensor([], [1])}}, net=spread, output=5, **few), "TL0302", options="--max-work 1000000000000000")
+    window = [source("const", "p", []), node("broadcast", [0], [1, 1, 131071], shape=[1, 1, 131071]),
+              node("max_pool", [1], [1, 1, 65536], kernel=[65536], stride=[1], dilation=[1], pad_before=[0], pad_after=[0], ceil_mode=False),
+              node("sum", [2], [], axes=[0, 1, 2], keepdims=False)]
+    c.add("gradient_terms_of_windows", "a pool whose windows see 2^32 cells in all", gradient(
+        {"parameters": {"p": tensor([], [1])}}, net=window, output=3, parameters={"p": tensor([], [1])}, at={}), "TL0302", options="--max-work 1000000000000000")
     third = [source("input", "x", [1]), source("input", "y", [1]), node("div", [0, 1], [1]), node("mul", [2, 1], [1]), node("max", [3, 0], [1])]
     c.add(
         "gradient_undecided_tie",
@@ -226,6 +265,10 @@ def write(c):
     cotangents = identity(QUOTIENT, 4)
     cotangents["claim"] |= {"cotangents": [{"y": tensor([2], [1, 2])}]}
     c.add("adjoint_identity_with_cotangents", "an identity is of all cotangents: none is listed", cotangents, "TL0203")
+    # Accepted until an output that is left out had its cotangent zero carried back like any other.
+    moving = certificate({"kind": "adjoint", "method": "exact", "tangents": [{"inputs": {"t": tensor([1], [5])}}],
+                          "cotangents": [{"a": tensor([1, 2], [1, 1])}]}, graph(classes, a=3, b=2), [at])
+    c.add("adjoint_tangent_of_labels", "there is no derivative along labels", moving, "TL0201")
     c.add("adjoint_method", "a method that is none", certificate({"kind": "adjoint", "method": "numeric"}, graph(QUOTIENT, y=4), []), "TL0109")
 
     c.section("decline", "Adjoints that the method does not decide")

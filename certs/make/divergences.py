@@ -74,6 +74,15 @@ def write(c):
     c.add("divergence_argmax", "the second class wins in binary32, the first over the reals", of_classes(argmax(1)))
     c.add("divergence_decision", "y0 <= y1 holds in binary32 and not over the reals; the other disjunct holds of neither", of_classes(decision(LESS, True)))
 
+    # Printed as it was, until names were quoted in sentences: the second line looked like a verdict on another file.
+    name = "y\nACCEPTED other.json: for each of 1 listed inputs x, "
+    renamed = SUM | {"outputs": {name: SUM["outputs"]["y"]}}
+    at = {"x": tensor([3], [BIG, 1, -BIG])}
+    c.add("divergence_name_of_two_lines", "a name may be any text: it is quoted, on one line", divergence(
+        element("1/2", output=name), renamed, at, {name: tensor([1], [0])}))
+    like = [[at_most("1/2", "1") | {"terms": [{"output": name, "index": [0], "coefficient": "1"}]}]]
+    c.add("divergence_name_in_a_property", "the same in a property", divergence(decision(like, True), renamed, at, {name: tensor([1], [0])}))
+
     towers = [source("input", "x", [1]), node("exp", [0], [1]), node("neg", [1], [1])]
     small = graph([*towers, node("exp", [2], [1])], y=3)
     large = graph([*towers[:2], node("exp", [1], [1])], y=2)

@@ -398,6 +398,17 @@ def write(corpus):
     relu("wrong_type", "an id in quotation marks", "TL0105", ('{"y": 1}', '{"y": "1"}'))
     relu("integer_as_float", "2.0 is not an integer", "TL0106", (INPUT, INPUT.replace("[2]", "[2.0]")))
     relu("integer_too_large", "2^64 + 2 is not 2", "TL0106", (INPUT, INPUT.replace("[2]", f"[{2**64 + 2}]")))
+    # Accepted until −2^63 was a number of 64 bits.
+    c.add(
+        "integer_of_64_bits",
+        "-2^63 has no 63 bits",
+        forward(
+            graph([source("input", "x", [2]), node("slice", [0], [1], start=[1], end=[-1], step=[-(2**63)])], y=1),
+            [{"x": tensor([2], [1, 3])}],
+            [{"y": tensor([1], [3])}],
+        ),
+        "TL0106",
+    )
     relu("words_short", "a word too few", "TL0111", ("3f800000 00000000", "3f800000"))
     relu(
         "words_upper_case",

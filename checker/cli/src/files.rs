@@ -90,18 +90,18 @@ pub(crate) fn certificates(paths: &[PathBuf]) -> Vec<Result<PathBuf, Trouble>> {
     found
 }
 
-/// The `.json` files below a folder, at least one.
+/// The `.json` files below a folder, at least one; links to files count, links to folders are not followed.
 fn search(root: &Path) -> Result<Vec<PathBuf>, Trouble> {
     let (mut found, mut folders) = (Vec::new(), vec![root.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         let unreadable = |error| Trouble::unreadable(&folder, &error);
         for entry in fs::read_dir(&folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
-            let kind = entry.file_type().map_err(unreadable)?;
+            let (kind, path) = (entry.file_type().map_err(unreadable)?, entry.path());
             if kind.is_dir() {
-                folders.push(entry.path());
-            } else if kind.is_file() && entry.path().extension().is_some_and(|e| e == "json") {
-                found.push(entry.path());
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "json") && !path.is_dir() {
+                found.push(path);
             }
         }
     }

@@ -73,6 +73,21 @@ fn what_only_informs_exits_0() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_certificate_is_judged_with_its_folder() {
+    use std::os::unix::fs::symlink;
+    let folder = Folder::new();
+    folder.write("all/relu.json", RELU);
+    folder.write("elsewhere.json", RELU.replace("3f800000 00000000", "3f800000 00000001"));
+    symlink(folder.path("elsewhere.json"), folder.path("all/other.json")).expect("linked");
+    let ran = folder.run(&["all"]);
+    assert!(ran.exit == 1 && ran.out.contains("REJECTED all/other.json"), "{ran:?}");
+    symlink(folder.path("nowhere.json"), folder.path("all/broken.json")).expect("linked");
+    assert_trouble(&folder.run(&["all/broken.json"]), "TL0002");
+    assert_eq!(folder.run(&["all"]).exit, 3);
+}
+
 #[test]
 fn folders_are_searched_at_every_level_in_the_order_of_paths() {
     let folder = Folder::new();

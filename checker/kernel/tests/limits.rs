@@ -182,3 +182,27 @@ fn the_terms_of_a_property_count_as_work() {
     assert!(said(99, work).is_ok());
     assert!(said(100, work).is_err_and(|d| d.code == Code::LimitWork));
 }
+
+/// The negative of 1, executed in the order of a tree of so many terms, for so many cases, within so much work.
+fn ordered(terms: usize, cases: usize, work: u64) -> Result<Certificate, Diagnostic> {
+    let pairs: Vec<String> = (1..terms).map(|k| format!("[{},{k}]", if k == 1 { 0 } else { terms + k - 2 })).collect();
+    let one = |word| format!(r#"{{"{}":{{"shape":[],"words":"{word}"}}}}"#, if word == "3f800000" { "x" } else { "y" });
+    let text = format!(
+        r#"{{"format":"tl-cert/1","claim":{{"kind":"exec","execution":{{"rounding":"nearest_even","nan":"canonical",
+        "schedule":{{"order":{{"kind":"tree","pairs":[{}]}},"fma":false,"start":"first_term","bias":"last"}}}},"outputs":[{}]}},
+        "model":{{"graph":{{"nodes":[{{"op":"input","attributes":{{"name":"x"}},"parents":[],"shape":[]}},
+        {{"op":"neg","parents":[0],"shape":[]}}],"outputs":{{"y":1}}}},"parameters":{{}}}},"inputs":[{}]}}"#,
+        pairs.join(","),
+        vec![one("bf800000"); cases].join(","),
+        vec![one("3f800000"); cases].join(",")
+    );
+    let limits = Limits { work, ..Limits::default() };
+    decode(text.as_bytes(), &limits)?.bind(&BTreeMap::new(), &limits)
+}
+
+#[test]
+fn a_tree_that_every_case_reads_anew_counts_as_work() {
+    assert!(ordered(1001, 1, 1 << 20).is_ok());
+    assert!(ordered(1001, 100, 4 * 1000 * 100).is_err_and(|d| d.code == Code::LimitWork));
+    assert!(ordered(2, 100, 4 * 1000 * 100).is_ok());
+}

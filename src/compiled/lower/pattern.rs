@@ -103,7 +103,11 @@ impl Lowering<'_> {
             Op::Scale(op) => Function::Scale { factor: self.number(&op.factor)? },
             Op::Clamp(op) => {
                 let end = |end: &[Exact], none| end.first().map_or(Ok(none), |end| self.number(end));
-                Function::Clamp { lo: end(&op.lo, f32::NEG_INFINITY)?, hi: end(&op.hi, f32::INFINITY)? }
+                let (lo, hi) = (end(&op.lo, f32::NEG_INFINITY)?, end(&op.hi, f32::INFINITY)?);
+                if lo >= hi {
+                    return Ok(None); // a constant
+                }
+                Function::Clamp { lo, hi }
             }
             Op::Exp(_) => Function::Exp,
             Op::Sqrt(_) => Function::Sqrt,

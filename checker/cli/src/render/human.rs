@@ -42,7 +42,7 @@ pub(crate) fn sentence(row: &Row, paint: Paint) -> Option<String> {
     let codes = || {
         row.items().iter().map(|item| format!("{} {}", item.code, item.title())).collect::<Vec<_>>().join("; ") + "."
     };
-    Some(format!("{} {path}: {}", paint.verdict(word), row.sentence().unwrap_or_else(codes)))
+    Some(format!("{} {path}: {}", paint.verdict(word), plain(&row.sentence().unwrap_or_else(codes))))
 }
 
 /// What is to be said beside the verdict: figures of what is accepted, findings about what is not.

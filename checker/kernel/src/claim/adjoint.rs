@@ -116,7 +116,7 @@ impl Rule for Adjoint {
     }
 
     fn live(&self, graph: &CheckedGraph) -> u64 {
-        gradient::elements(graph).saturating_mul(4)
+        gradient::elements(graph).saturating_mul(4).saturating_add(gradient::beside(graph))
     }
 
     fn decide(&self, case: &Case, _: usize, limits: &Limits) -> Result<Facts, Diagnostic> {

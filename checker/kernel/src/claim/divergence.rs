@@ -82,9 +82,8 @@ impl Divergence {
                     property: Property::decode(gap.take("property")?)?,
                     binary32: gap.decode("binary32")?,
                 },
-                _ => {
-                    let message = format!("no gap is of kind {kind:?}");
-                    return Err(Diagnostic::new(Code::UnknownKeyword, place, message));
+                kind => {
+                    return Err(Diagnostic::new(Code::UnknownKeyword, place, format!("no gap is of kind {kind:?}")));
                 }
             })
         })?;
@@ -99,19 +98,15 @@ impl Rule for Divergence {
             Gap::Element { output, index, .. } => is_element(graph, output, index, "/claim/gap"),
             Gap::Argmax { output, index } => {
                 is_element(graph, output, index, "/claim/gap")?;
-                let many = !index.is_empty();
-                Code::Gap.unless(many, below("/claim/gap", "index"), || "a scalar has no row".into())
+                Code::Gap.unless(!index.is_empty(), below("/claim/gap", "index"), || "a scalar has no row".into())
             }
             Gap::Decision { property, .. } => property.check(graph, "/claim/gap/property"),
         }
     }
 
-    fn work(&self, _: &CheckedGraph) -> u64 {
-        if let Gap::Decision { property, .. } = &self.gap {
-            wide(property.terms().count()).saturating_mul(TERM)
-        } else {
-            0
-        }
+    fn work(&self, graph: &CheckedGraph) -> u64 {
+        let terms = if let Gap::Decision { property, .. } = &self.gap { property.terms().count() } else { 0 };
+        wide(terms).saturating_mul(TERM).saturating_add(self.execution.work(graph))
     }
 
     fn decide(&self, case: &Case, part: usize, limits: &Limits) -> Result<Facts, Diagnostic> {
@@ -120,8 +115,7 @@ impl Rule for Divergence {
             let exact = forward::exact_outputs(case, precision)?;
             match &self.gap {
                 Gap::Element { output, index, beyond } => outside(case, &exact, output, index, beyond),
-                Gap::Argmax { .. } => flipped(case, &exact, &self.gap, true, precision),
-                Gap::Decision { binary32, .. } => flipped(case, &exact, &self.gap, *binary32, precision),
+                gap => flipped(case, &exact, gap, !matches!(gap, Gap::Decision { binary32: false, .. }), precision),
             }
         })
     }
@@ -129,10 +123,10 @@ impl Rule for Divergence {
     fn sentence(&self, certificate: &Certificate) -> String {
         let gap = match &self.gap {
             Gap::Element { output, index, beyond } => {
-                format!("at {output}{index:?} y is not finite or |y - s| > {}", beyond.in_words())
+                format!("at {output:?}{index:?} y is not finite or |y - s| > {}", beyond.in_words())
             }
             Gap::Argmax { output, index } => {
-                format!("{output}{index:?} is the greatest element of its row in y and not in s")
+                format!("{output:?}{index:?} is the greatest element of its row in y and not in s")
             }
             Gap::Decision { property, binary32 } => {
                 let [y, s] = if *binary32 { ["holds", "does not"] } else { ["does not hold", "does"] };

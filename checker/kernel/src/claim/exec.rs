@@ -19,7 +19,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::CheckedGraph;
 use crate::ir::attributes::{Attribute, attribute};
 use crate::ir::evaluate::evaluate;
-use crate::limits::Limits;
+use crate::limits::{Limits, wide};
 use crate::number::Exact;
 use std::collections::BTreeMap;
 
@@ -54,9 +54,7 @@ impl Execution {
 
     /// The schedules of single nodes as certificates write them.
     fn encode_nodes(&self) -> Json {
-        let node = |(id, schedule): (&usize, &Schedule)| {
-            Json::object([("node", id.encode()), ("schedule", schedule.encode())])
-        };
+        let node = |(id, own): (&usize, &Schedule)| Json::object([("node", id.encode()), ("schedule", own.encode())]);
         Json::Array(self.nodes.iter().map(node).collect())
     }
 
@@ -80,6 +78,12 @@ impl Rule for Execution {
                 format!("node {id} has a schedule, but does not exist")
             })
         })
+    }
+
+    /// Every case reads the schedules anew.
+    fn work(&self, _: &CheckedGraph) -> u64 {
+        let steps = |one: &Schedule| if let Order::Tree { pairs } = &one.order { wide(pairs.len()) } else { 0 };
+        self.nodes.values().chain([&self.schedule]).map(steps).fold(0, u64::saturating_add).saturating_mul(4)
     }
 
     fn decide(&self, case: &Case, _: usize, _: &Limits) -> Result<Facts, Diagnostic> {

@@ -19,9 +19,10 @@ use crate::context::{Context, EvalError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::evaluate::read;
 use crate::ir::reverse::{ById, all_values, pullback};
-use crate::ir::{CheckedGraph, Tensor};
+use crate::ir::{CheckedGraph, Node, Tensor};
 use crate::limits::{Limits, wide};
 use crate::number::Exact;
+use crate::spec::vjp::room;
 use std::collections::BTreeSet;
 
 /// A tolerance on recorded gradients.
@@ -48,6 +49,14 @@ pub(super) fn elements(graph: &CheckedGraph) -> u64 {
     graph.nodes().iter().fold(0, |sum: u64, node| sum.saturating_add(wide(node.shape.elements())))
 }
 
+/// The most elements that one reverse rule holds beside operands and results.
+pub(super) fn beside(graph: &CheckedGraph) -> u64 {
+    let shape = |&parent: &usize| graph.nodes().get(parent).map(|node| &node.shape);
+    let room =
+        |node: &Node| Some(room(&node.op, &node.parents.iter().map(shape).collect::<Option<Vec<_>>>()?, &node.shape));
+    graph.nodes().iter().filter_map(room).max().unwrap_or(0)
+}
+
 impl Rule for Gradient {
     fn work(&self, graph: &CheckedGraph) -> u64 {
         let passes = graph.work().saturating_mul(PASSES - 1); // one is counted for every claim
@@ -55,7 +64,7 @@ impl Rule for Gradient {
     }
 
     fn live(&self, graph: &CheckedGraph) -> u64 {
-        elements(graph).saturating_mul(2)
+        elements(graph).saturating_mul(2).saturating_add(beside(graph))
     }
 
     fn decide(&self, case: &Case, _: usize, limits: &Limits) -> Result<Facts, Diagnostic> {
@@ -102,14 +111,23 @@ impl Rule for Gradient {
 /// Bits beyond those of the forward pass: the way back is as long.
 const DEEPER: u64 = 32;
 
-/// The cotangents of the outputs, by node.
+const NO_OUTPUT: EvalError = EvalError::Internal { what: "an output is no node" };
+
+/// The cotangents of the outputs, by node: where any are listed, zeros of the others, so that no rule on their ways back is passed over.
 pub(super) fn seeds<C: Context>(case: &Case, context: &C) -> Result<ById<C::Value>, Diagnostic> {
     let (graph, listed) = (&case.certificate.graph, &case.vectors.cotangents);
     let place = format!("/claim/cotangents/{}", case.number);
     let failed = |error: EvalError| Diagnostic::new(Code::NotFinite, &place, error.to_string());
     if !listed.is_empty() {
-        let seed = |(&id, words): (&usize, &Tensor<u32>)| Ok((id, read(context, words).map_err(failed)?));
-        return listed.iter().map(seed).collect();
+        let seed = |&id: &usize| {
+            let Some(words) = listed.get(&id) else {
+                let (zero, node) = (context.integer(0).map_err(failed)?, graph.nodes().get(id));
+                let zeros = node.and_then(|node| Tensor::new(node.shape.clone(), vec![zero; node.shape.elements()]));
+                return zeros.map(|zeros| (id, zeros)).ok_or_else(|| failed(NO_OUTPUT));
+            };
+            Ok((id, read(context, words).map_err(failed)?))
+        };
+        return graph.outputs().values().map(seed).collect();
     }
     let ids: BTreeSet<usize> = graph.outputs().values().copied().collect();
     let shape = |id: &usize| graph.nodes().get(*id).map(|node| node.shape.clone()).filter(|s| s.elements() == 1);

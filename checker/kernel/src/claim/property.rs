@@ -32,9 +32,7 @@ impl Property {
 
     /// `(… <= … and …) or (…)`.
     pub(super) fn in_words(&self) -> String {
-        let term = |(output, index, coefficient): &(String, Vec<usize>, Exact)| {
-            format!("{}*{output}{index:?}", coefficient.text())
-        };
+        let term = |(y, at, factor): &(String, Vec<usize>, Exact)| format!("{}*{y:?}{at:?}", factor.text());
         let linear = |linear: &Linear| {
             let terms: Vec<String> = linear.terms.iter().map(term).collect();
             format!("{} <= {}", terms.join(" + "), linear.at_most.text())

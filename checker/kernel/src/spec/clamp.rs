@@ -36,6 +36,9 @@ impl Vjp for Clamp {
     fn vjp<C: Context>(&self, context: &C, at: &Point<C>, dy: &Tensor<C::Value>) -> Cotangents<C> {
         let end = |end: &[Exact]| end.first().map(|end| context.constant(end)).transpose();
         let (lo, hi) = (end(&self.lo)?, end(&self.hi)?);
+        if self.lo.first().zip(self.hi.first()).is_some_and(|(lo, hi)| lo.rational() >= hi.rational()) {
+            return Ok(vec![Some(vec![context.integer(0)?; dy.data().len()])]); // the value is hi everywhere
+        }
         let pairs = at.x.data().iter().zip(dy.data());
         let cotangent = |(x, d)| within(context, x, [lo.as_ref(), hi.as_ref()], d);
         Ok(vec![Some(pairs.map(cotangent).collect::<Result<_, EvalError>>()?)])

@@ -10,6 +10,7 @@ pub(crate) mod normal;
 pub(crate) mod window;
 
 use crate::context::linear::{Form, Linear};
+use crate::spec::Op;
 use crate::spec::prelude::*;
 use std::cmp::Ordering;
 
@@ -59,6 +60,21 @@ impl<'a, C: Context> Point<'a, C> {
     /// One of the other parents.
     pub(crate) fn other(&self, number: usize) -> Result<&'a Tensor<C::Value>, EvalError> {
         self.others.get(number).copied().ok_or(WRONG_PARENTS)
+    }
+}
+
+/// Elements that the reverse rule holds for a while, beside operands and results, where they may be many more than those: a product of matrices keeps the blocks of every pair until they are
+/// summed; a pool the terms of every window, two for each cell, which is 64 units of work; a convolution which cell every position sees, an eighth of an element each.
+pub(crate) fn room(op: &Op, parents: &[&Shape], shape: &Shape) -> u64 {
+    let dims = |parent: usize| parents.get(parent).map_or(&[][..], |shape| shape.dimensions());
+    let area = |dimensions: &[usize]| cells(dimensions.get(2..).unwrap_or_default());
+    match (op, dims(0), shape.dimensions()) {
+        (Op::Matmul(_), [.., m, k], [batch @ .., _, n]) => {
+            cells(batch).saturating_mul(wide(*k)).saturating_mul(wide(*m).saturating_add(wide(*n)))
+        }
+        (Op::MaxPool(_) | Op::AvgPool(_) | Op::AdaptiveAvgPool(_), ..) => op.work(parents, shape) / 32,
+        (Op::Conv(_), _, small) | (Op::ConvTranspose(_), small, _) => area(dims(1)).saturating_mul(area(small)) / 8,
+        _ => 0,
     }
 }
 
