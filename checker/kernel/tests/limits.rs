@@ -206,3 +206,23 @@ fn a_tree_that_every_case_reads_anew_counts_as_work() {
     assert!(ordered(1001, 100, 4 * 1000 * 100).is_err_and(|d| d.code == Code::LimitWork));
     assert!(ordered(2, 100, 4 * 1000 * 100).is_ok());
 }
+
+/// One number, recorded within a tolerance of so many digits, within so much work.
+fn within(digits: usize, work: u64) -> Result<Certificate, Diagnostic> {
+    let one = r#"{"shape":[],"words":"3f800000"}"#;
+    let text = format!(
+        r#"{{"format":"tl-cert/1","claim":{{"kind":"forward","tolerance":{{"abs":"1/1{}","rel":"0"}},"outputs":[{{"y":{one}}}]}},
+        "model":{{"graph":{{"nodes":[{{"op":"input","attributes":{{"name":"x"}},"parents":[],"shape":[]}}],"outputs":{{"y":0}}}},
+        "parameters":{{}}}},"inputs":[{{"x":{one}}}]}}"#,
+        "0".repeat(digits)
+    );
+    let limits = Limits { work, ..Limits::default() };
+    decode(text.as_bytes(), &limits)?.bind(&BTreeMap::new(), &limits)
+}
+
+#[test]
+fn the_digits_of_a_tolerance_count_as_work() {
+    assert!(within(150, 1000).is_ok());
+    assert!(within(900, 1000).is_err_and(|d| d.code == Code::LimitWork));
+    assert!(within(900, 100_000).is_ok());
+}

@@ -11,7 +11,7 @@
 //! At a kink the one-sided derivatives along v must agree, or there is no J·v: TL0201 where a tie is exact, TL0305 where an enclosure cannot tell.
 //! Fails: the two sides differ (TL0272); a point has no tangent or no cotangent (TL0270). Declines: a graph that the method does not decide (TL0273).
 
-use super::{Case, Facts, Rule, figure, finding, forward, gradient, model_in_words};
+use super::{Case, Facts, Rule, elements, figure, finding, forward, gradient, model_in_words};
 use crate::cert::Certificate;
 use crate::cert::digest::Digest;
 use crate::cert::json::Object;
@@ -111,12 +111,12 @@ impl Rule for Adjoint {
     }
 
     fn work(&self, graph: &CheckedGraph) -> u64 {
-        let steps = graph.work().saturating_add(gradient::elements(graph)).saturating_mul(8);
+        let steps = graph.work().saturating_add(elements(graph)).saturating_mul(8);
         steps.saturating_mul(if self.method == Method::Enclosure { 1 } else { STEP })
     }
 
     fn live(&self, graph: &CheckedGraph) -> u64 {
-        gradient::elements(graph).saturating_mul(4).saturating_add(gradient::beside(graph))
+        elements(graph).saturating_mul(4).saturating_add(gradient::beside(graph))
     }
 
     fn decide(&self, case: &Case, _: usize, limits: &Limits) -> Result<Facts, Diagnostic> {

@@ -11,7 +11,7 @@
 //! Declines: an element whose branches cannot be decided at the largest precision (TL0305), which is named.
 
 use super::vectors::group;
-use super::{Case, Element, Facts, Rule, Tolerance, finding, forward, model_in_words};
+use super::{Case, Element, Facts, Rule, Tolerance, elements, finding, forward, model_in_words};
 use crate::cert::Certificate;
 use crate::cert::json::Object;
 use crate::context::real::{Ball, Real};
@@ -20,7 +20,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::evaluate::read;
 use crate::ir::reverse::{ById, all_values, pullback};
 use crate::ir::{CheckedGraph, Node, Tensor};
-use crate::limits::{Limits, wide};
+use crate::limits::Limits;
 use crate::number::Exact;
 use crate::spec::vjp::room;
 use std::collections::BTreeSet;
@@ -43,11 +43,6 @@ impl Gradient {
 const PASSES: u64 = 4;
 /// What it costs beside that to keep, scatter and add up the cotangent of an element, as work.
 const COTANGENT: u64 = 64;
-
-/// The elements of all nodes together.
-pub(super) fn elements(graph: &CheckedGraph) -> u64 {
-    graph.nodes().iter().fold(0, |sum: u64, node| sum.saturating_add(wide(node.shape.elements())))
-}
 
 /// The most elements that one reverse rule holds beside operands and results.
 pub(super) fn beside(graph: &CheckedGraph) -> u64 {

@@ -151,6 +151,15 @@ pub(crate) struct Claim {
 /// What visiting a node for one obligation costs beside its operation, as work: enough that finding out what all visits cost is soon over.
 const VISIT: u64 = 1 << 13;
 
+/// Words of the denominators of a tolerance that cost nothing, and what each further one costs at every element, as work.
+const LONG: u64 = 8;
+const COMPARED: u64 = 256;
+
+/// The elements of all nodes together.
+fn elements(graph: &CheckedGraph) -> u64 {
+    graph.nodes().iter().fold(0, |sum: u64, node| sum.saturating_add(wide(node.shape.elements())))
+}
+
 impl Claim {
     /// The obligations of one case.
     fn parts(&self, case: usize) -> Vec<usize> {
@@ -166,10 +175,13 @@ impl Claim {
 
     /// The cost of all obligations; no more than the first beyond `limit` are counted.
     fn cost(&self, graph: &CheckedGraph, cases: u64, limit: u64) -> u64 {
+        // Comparing exactly takes long where a tolerance has many digits.
+        let bits = self.rule.states().into_iter().flatten().map(|(_, figure)| figure.rational().denom().bits());
+        let long = (bits.fold(0, u64::saturating_add) / 64).saturating_sub(LONG).saturating_mul(COMPARED);
+        let mut work = elements(graph).saturating_mul(cases).saturating_mul(long);
         if self.kind.lists != Lists::Nodes {
-            return graph.work().saturating_add(self.rule.work(graph)).saturating_mul(cases);
+            return graph.work().saturating_add(self.rule.work(graph)).saturating_mul(cases).saturating_add(work);
         }
-        let mut work = 0u64;
         for (nodes, id) in self.nodes.iter().flat_map(|nodes| nodes.keys().map(move |&id| (nodes, id))) {
             let cut = Cut::of(graph, [id].into_iter(), |other| other != id && nodes.contains_key(&other));
             let of_cut = cut.ids().map(|id| graph.work_of(id).saturating_add(VISIT));
