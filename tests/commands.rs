@@ -150,7 +150,7 @@ fn divergences_and_traces_are_certified_from_own_and_recorded_values() {
         (
             format!("--claim divergence --gap {GAP} {LEFT}"),
             0,
-            "y[0, 0] y is not finite or |y - s| > 1*(0.5 + 0*max(|y|, |s|))",
+            "\"y\"[0, 0] y is not finite or |y - s| > 1*(0.5 + 0*max(|y|, |s|))",
         ),
         (format!("--claim divergence --gap {GAP} {LEFT} --output @y.npy"), 0, "bit for bit"),
         (format!("--claim divergence --gap {GAP}"), 1, "error[TL0261]"), // the engine's own order cancels first

@@ -24,10 +24,10 @@ const CONVENTIONS: &[Row] = &[
     ("leaky_relu", r#"{"slope":"1/10"}"#, &[(&[3], "-1 0 1")], "1/10 1/5 3"),
     ("leaky_relu", r#"{"slope":"-2"}"#, &[(&[3], "-1 0 1")], "-2 -4 3"),
     ("elu", r#"{"alpha":"3/2"}"#, &[(&[2], "0 1")], "3/2 2"),
-    // Inside and on the bounds.
+    // Inside and on the bounds; a clamp to one point is a constant.
     ("clamp", r#"{"lo":["-1"],"hi":["1"]}"#, &[(&[5], "-2 -1 0 1 2")], "0 2 3 4 0"),
     ("clamp", r#"{"lo":["-1"],"hi":[]}"#, &[(&[3], "-2 -1 0")], "0 2 3"),
-    ("clamp", r#"{"lo":["1"],"hi":["1"]}"#, &[(&[3], "0 1 2")], "0 2 0"),
+    ("clamp", r#"{"lo":["1"],"hi":["1"]}"#, &[(&[3], "0 1 2")], "0 0 0"),
     ("hard_sigmoid", r#"{"alpha":"1/2","beta":"1/2"}"#, &[(&[5], "-2 -1 0 1 2")], "0 1 3/2 2 0"),
     ("hard_swish", "{}", &[(&[5], "-4 -3 0 3 4")], "0 -1 3/2 6 5"),
     // The first operand, cell or term.
