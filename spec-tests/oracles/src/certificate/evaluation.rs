@@ -265,9 +265,12 @@ fn apply<R: Reading>(r: &R, id: usize, node: &Node, xs: &[&Array<R::Value>]) -> 
             let attributes = Attributes::exactly(node, &["lo", "hi"])?;
             let (lo, hi) = (attributes.numbers("lo")?, attributes.numbers("hi")?);
             require(lo.len() <= 1 && hi.len() <= 1, "clamp_c1")?;
+            let point = lo.first().zip(hi.first()).is_some_and(|(lo, hi)| lo >= hi); // hi everywhere: no tie is with x
             map(&|x| {
                 let x = lo.iter().fold(x.clone(), |x, lo| r.max(&x, &r.constant(lo)));
-                Ok(hi.iter().fold(x, |x, hi| r.min(&x, &r.constant(hi))))
+                Ok(hi
+                    .iter()
+                    .fold(x, |x, hi| if point { r.min(&r.constant(hi), &x) } else { r.min(&x, &r.constant(hi)) }))
             })
         }
         "gelu" => match Attributes::exactly(node, &["form"])?.text("form")? {
