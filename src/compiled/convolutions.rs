@@ -25,11 +25,8 @@ impl Convolve {
 
     /// The convolution of x with these weights, from `start`; the rows on several threads.
     fn times(&self, x: &[f32], panels: &[Panels], start: Start, finish: Finish, y: &mut [f32], threads: &Threads) {
-        let output = &self.convolution.output;
-        let rows = output.extent[0].div_ceil(threads.count());
-        let parts = y[inner(output)].chunks_mut(rows * output.row()).enumerate();
-        threads.each(parts, |(part, y)| self.convolution.forward(x, panels, start, y, part * rows, finish));
-        output.clear_halo(y);
+        let convolution = &self.convolution;
+        by_rows(&convolution.output, y, threads, |y, first| convolution.forward(x, panels, start, y, first, finish));
     }
 }
 
@@ -100,11 +97,8 @@ pub(super) struct Depthwise {
 impl Depthwise {
     /// The convolution of x with the kernels and the bias, or none; the rows on several threads.
     fn times(&self, x: &[f32], kernels: &[f32], bias: Option<&[f32]>, relu: bool, y: &mut [f32], threads: &Threads) {
-        let output = &self.convolution.output;
-        let rows = output.extent[0].div_ceil(threads.count());
-        let parts = y[inner(output)].chunks_mut(rows * output.row()).enumerate();
-        threads.each(parts, |(part, y)| self.convolution.depthwise(x, kernels, bias, y, part * rows, relu));
-        output.clear_halo(y);
+        let convolution = &self.convolution;
+        by_rows(&convolution.output, y, threads, |y, first| convolution.depthwise(x, kernels, bias, y, first, relu));
     }
 }
 
@@ -153,4 +147,12 @@ impl PerImage for Depthwise {
 /// The rows of an image within the halo above and below.
 fn inner(image: &Image) -> std::ops::Range<usize> {
     image.before[0] * image.row()..(image.before[0] + image.extent[0]) * image.row()
+}
+
+/// Writes an image by parts of whole rows, each with the number of its first one, on several threads; the halo is zero.
+fn by_rows(output: &Image, y: &mut [f32], threads: &Threads, of: impl Fn(&mut [f32], usize) + Sync) {
+    let rows = output.extent[0].div_ceil(threads.count());
+    let parts = y[inner(output)].chunks_mut(rows * output.row()).enumerate();
+    threads.each(parts, |(part, y)| of(y, part * rows));
+    output.clear_halo(y);
 }
